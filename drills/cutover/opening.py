@@ -16,7 +16,7 @@ from drills.aws.databases.kinds import CLUSTER
 from drills.aws.remedies import error_text
 from drills.aws.settings import settings_from
 from drills.aws.wait import OPERATIONAL
-from drills.cutover import compare, public_address, service
+from drills.cutover import compare, service
 from drills.cutover.configuration import cluster_configuration, configuration_from, configuration_from_metadata
 from drills.cutover.database import BEING_DELETED, UNMODIFIABLE, raw_by_name
 from drills.cutover.databases import cluster, found
@@ -69,7 +69,7 @@ def read_opening(env: Environment, names: tuple[str, str, str], request: Recover
         public_url=env.config.public_url,
         address=f"{address.get('Address', '')}:{address.get('Port', 0)}" if address else "",
         server_settings=_server_settings(env, seen) if seen and position == "healthy" else {},
-        public_status=public_address.get(env.config.public_url)[0],
+        public_status=env.watch.ask(env.config.public_url)[0],
         verification_group=env.target.restore.security_group or "",
         promised=_objectives(env),
         members=cluster.members_of(env, seen, renamed),

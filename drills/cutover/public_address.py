@@ -41,11 +41,14 @@ def get(url: str, timeout: float = _WITHIN) -> tuple[int, str]:
 
 
 class AddressMonitor:
-    """Requests the address repeatedly in a thread, and records each change of its answer with the instant."""
+    """Requests the address repeatedly in a thread, and records each change of its answer with the instant.
+
+    One request at a time, so that the answers are in the order in which they were given.
+    """
 
     def __init__(self, url: str, clock: Clock, every: float) -> None:
         self._url, self._clock, self._every = url, clock, every
-        self._lock = threading.Lock()
+        self._asking, self._lock = threading.Lock(), threading.Lock()
         self._changes: list[tuple[datetime, str]] = []
         self._last = ""
         self._stop = threading.Event()
@@ -68,13 +71,24 @@ class AddressMonitor:
             changes, self._changes = tuple(self._changes), []
         return changes
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def ask(self, url: str) -> tuple[int, str]:
+        """Return status and body of a GET, as `get` does; an answer of the address that is monitored is recorded.
+
+        So what a step has waited for is in the journal before the step's end, however late the thread is.
+        """
+        if url != self._url:
+            return get(url)
+        with self._asking:
             at = self._clock.now()
-            status, _ = get(self._url)
+            status, body = get(url)
             answer = str(status) if status else "no answer"
             with self._lock:
                 if answer != self._last:
                     self._changes.append((at, answer))
                     self._last = answer
+        return status, body
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.ask(self._url)
             self._stop.wait(self._every)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drills.cutover import public_address
 from drills.cutover.environment import Environment
 from drills.cutover.model import Opening, RememberedService, Scaling
 from drills.cutover.plan import ECS_DIMENSION, calls, count_call
@@ -162,7 +161,7 @@ def _wait_for_answer(env: Environment, opening: Opening, right: Any, what: str, 
 
     def there() -> bool:
         nonlocal in_a_row
-        status, body = public_address.get(opening.public_url)
+        status, body = env.watch.ask(opening.public_url)
         seen[:] = [f"{status or 'none'}, {' '.join(body[:120].split())}"]
         in_a_row = in_a_row + 1 if right(status, body) else 0
         return in_a_row >= _CONSECUTIVE_ANSWERS

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from drills.aws.databases.kinds import INSTANCE
-from drills.cutover import afterwards, compare, data, database, public_address, service
+from drills.cutover import afterwards, compare, data, database, service
 from drills.cutover.databases import found, members
 from drills.cutover.environment import Environment
 from drills.cutover.model import OPEN_WRITES, State
@@ -225,7 +225,7 @@ def _see_back(env: Environment, state: State) -> dict[str, Any]:
     """Return the address answers as before; where it answered nothing good before there is nothing to wait for."""
     if state.opening.position == "healthy" and state.opening.public_status == 200:
         return service.wait_until_open(env, state.opening, "")
-    status, _ = public_address.get(state.opening.public_url)
+    status, _ = env.watch.ask(state.opening.public_url)
     return {"address": status, "address_before": state.opening.public_status}
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from drills.clock import SystemClock
+from drills.cutover import public_address
 from drills.cutover.model import Entry, address_changes, read_entry, replay_journal
 from drills.cutover.timing import outage_seconds, timing_of
 from drills.history.wording import SIMULATED
@@ -25,34 +29,36 @@ pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 CLOCK = SystemClock()
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One answer: when it was asked for, when it came, its status, and how many orders it told."""
+
+    asked: datetime
+    came: datetime
+    status: int
+    orders: int | None
+
+
 class Client:
     """A web client: it asks again and again, and keeps what it was answered."""
 
     def __init__(self, url: str) -> None:
         self._url, self._stop = url, threading.Event()
-        self.answers: list[tuple[datetime, int, int | None]] = []
+        self.answers: list[Seen] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._stop.wait(0.05):
             at, answer = CLOCK.now(), get(self._url)
-            self.answers.append((at, answer.status, answer.json["orders"] if answer.status == 200 else None))
+            orders = answer.json["orders"] if answer.status == 200 else None
+            self.answers.append(Seen(at, CLOCK.now(), answer.status, orders))
 
-    def end(self) -> list[tuple[datetime, int, int | None]]:
-        """Everything it was answered."""
+    def end(self) -> list[list[Seen]]:
+        """Everything it was answered, as stretches of one status."""
         self._stop.set()
         self._thread.join(60)
-        return self.answers
-
-    @staticmethod
-    def changes(answers: list[tuple[datetime, int, int | None]]) -> list[tuple[datetime, int]]:
-        """Each status with the instant from which it was answered."""
-        return [
-            (at, status)
-            for number, (at, status, _) in enumerate(answers)
-            if number == 0 or answers[number - 1][1] != status
-        ]
+        return [list(stretch) for _, stretch in itertools.groupby(self.answers, lambda each: each.status)]
 
 
 class Stray:
@@ -135,13 +141,13 @@ class Quickstart:
         self.calls = len(scene.sandbox.control.calls())
         self.unchanged = (scene.count(), scene.identity(), scene.suspended())
         client, self.stray = Client(scene.url), Stray(scene)
-        eventually(lambda: self.stray.writes > 0, "the stray client to write")
+        eventually(lambda: self.stray.writes > 0 and client.answers, "the clients to begin")
         self.ran = scene.drills("run")
         if self.ran.returncode == 0:
-            before = self.stray.writes
-            eventually(lambda: self.stray.writes > before, "the stray client to write again")
+            before, heard = self.stray.writes, len(client.answers)
+            eventually(lambda: self.stray.writes > before and len(client.answers) > heard + 1, "both to come once more")
         self.stray.end()
-        self.answers = client.end()
+        self.stretches = client.end()
         assert self.ran.returncode == 0, self.ran.stderr
         (journal,) = scene.journals()
         self.entries: tuple[Entry, ...] = tuple(map(read_entry, journal.read_text(encoding="utf-8").splitlines()))
@@ -174,13 +180,10 @@ class TestTheQuickstart:
 
     def test_the_service_is_away_once_and_then_serves_what_was_restored(self, quickstart: Quickstart) -> None:
         """The web client got 200, 503, 200: before with what was wrong, afterwards with what was backed up."""
-        assert [status for _, status in Client.changes(quickstart.answers)] == [200, 503, 200]
-        orders = [orders for _, status, orders in quickstart.answers if status == 200]
-        assert orders == sorted(orders, key=lambda each: each or 0)
-        assert set(orders) == {1, 3}
-        away = next(at for at, status, _ in quickstart.answers if status == 503)
-        assert all(orders == 1 for at, status, orders in quickstart.answers if status == 200 and at < away)
-        assert all(orders == 3 for at, status, orders in quickstart.answers if status == 200 and at > away)
+        assert [stretch[0].status for stretch in quickstart.stretches] == [200, 503, 200]
+        before, _, after = quickstart.stretches
+        assert {each.orders for each in before} == {1}
+        assert {each.orders for each in after} == {3}
 
     def test_each_step_is_told_before_the_report(self, quickstart: Quickstart) -> None:
         """In a pipe too: first the id, then a line for each step, and in the report what is typed next, with what was given."""
@@ -192,29 +195,34 @@ class TestTheQuickstart:
         assert f"drills cutover resume {known} --remove-old shopdel --confirm shop  " in quickstart.ran.stdout
 
     def test_the_report_says_when(self, quickstart: Quickstart) -> None:
-        """Each change that the journal tells lies between the client's last answer before it and its first after it."""
-        told = address_changes(quickstart.entries)
+        """Each change that the journal tells lies between the client's last answer before it and its first after the next one.
+
+        The instants are those of requests, and an answer may have changed while it was waited for, so long as that is.
+        """
+        told, wait = address_changes(quickstart.entries), timedelta(seconds=public_address._WITHIN)
+        (first, away, again), (up, down, back) = [at for at, _ in told], quickstart.stretches
         assert [answer for _, answer in told] == ["200", "503", "200"]
-        for (at, answer), (seen, _) in zip(told[1:], Client.changes(quickstart.answers)[1:], strict=True):
-            assert abs((at - seen).total_seconds()) < 5
+        assert up[-1].asked - wait < away < back[0].came
+        assert down[-1].asked - wait < again <= quickstart.entries[-1].at
+        assert first < away < again
+        for at, answer in told[1:]:
             assert f"{answer} from {at:%Y-%m-%d %H:%M:%S}" in quickstart.ran.stdout
 
     def test_the_report_says_how_long_the_service_took(self, quickstart: Quickstart) -> None:
-        """The RTA ends when the client has the restored data, the outage is the one that it saw; it is stamped."""
+        """The RTA ends when the address has the restored data, the outage is the one that was told; it is stamped."""
         said, found = quickstart.ran.stdout, timing_of(replay_journal(quickstart.entries))
-        seen = dict(Client.changes(quickstart.answers)[1:])
-        left, came = (next(at for at, status in seen.items() if status == wanted) for wanted in (503, 200))
+        (away, again), down = [at for at, _ in address_changes(quickstart.entries)][1:], quickstart.stretches[1]
         assert found.answers_at is not None
         assert found.rta.seconds is not None
-        assert -1 < (found.answers_at - came).total_seconds() < 5
-        assert found.rta.seconds > (came - left).total_seconds()
-        assert outage_seconds(found.outages) == pytest.approx((came - left).total_seconds(), abs=2)
+        assert max(down[-1].asked, again) < found.answers_at < quickstart.entries[-1].at
+        assert found.rta.seconds > (down[-1].asked - down[0].came).total_seconds()
+        assert outage_seconds(found.outages) == pytest.approx((again - away).total_seconds(), abs=0.001)
         assert found.verdict.outcome == "met"
         assert {found.verdict.sentence in said, SIMULATED in said, "within the RTO of 10 m" in said} == {True}
 
-    def test_it_takes_less_than_a_minute(self, quickstart: Quickstart) -> None:
-        """From the opening to the end, in the sandbox."""
-        assert (quickstart.entries[-1].at - quickstart.entries[0].at).total_seconds() < 60
+    def test_it_takes_less_than_half_of_its_objective(self, quickstart: Quickstart) -> None:
+        """From the opening to the end, in the sandbox: seconds, and on a machine that is busy no more than this."""
+        assert (quickstart.entries[-1].at - quickstart.entries[0].at).total_seconds() < 300
 
     @pytest.mark.skipif(sys.platform != "linux", reason="a second loopback address needs no setting up on Linux alone")
     def test_nobody_writes_before_writes_are_opened(self, quickstart: Quickstart) -> None:
@@ -274,10 +282,9 @@ def test_killed_it_is_gone_on_with_by_another_engineer_on_another_machine(
     for machine in machines:
         machine.write_config(journal="s3://relay-journal/cutover", lease="2s")
     source = scene.identity()
-    for machine, words, key in zip(
-        machines, ("run", "resume", "resume"), ("rename", "restore", "open-writes"), strict=False
-    ):
-        _killed_at(machine, words, key)
+    _killed_at(machines[0], "run", "begin", "rename")
+    _killed_at(machines[1], "resume", "done", "restore")
+    _killed_at(machines[2], "resume", "begin", "open-writes")
     last = machines[-1]
     held = last.drills("resume")
     if held.returncode:  # the lease of the one that was killed has not passed
@@ -304,34 +311,46 @@ def _elsewhere(scene: Scene, folder: Path) -> Scene:
     return Scene(scene.sandbox, folder, scene.source, scene.url, scene.snapshot, scene.group, environment)
 
 
-def _killed_at(scene: Scene, words: str, key: str) -> None:
-    """Start a command, wait until its journal says that a step was begun, and kill it; again while the lock is held."""
-    clock = SystemClock()
-    for _ in range(20):
+HELD = """
+import os, threading
+from drills.cutover.journal import FolderStore
+event, step = os.environ["HELD_AT"].split()
+usual = FolderStore.append
+def append(store, cutover_id, entry):
+    usual(store, cutover_id, entry)
+    if (entry.event, entry.step) == (event, step):
+        threading.Event().wait()
+FolderStore.append = append
+"""
+
+
+def _killed_at(scene: Scene, words: str, event: str, key: str) -> None:
+    """Run a command that comes no further than this entry of its journal, and kill it there; again while the lock is held."""
+    held = scene.folder / "held"
+    held.mkdir()
+    (held / "sitecustomize.py").write_text(HELD, encoding="utf-8")
+    path = os.pathsep.join([str(held), scene.environment["PYTHONPATH"]])
+    for _ in range(60):
         process = subprocess.Popen(
             scene.command(words),
             cwd=scene.folder,
-            env=scene.environment,
+            env=scene.environment | {"PYTHONPATH": path, "HELD_AT": f"{event} {key}"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
         try:
-            _wait_for(process, scene, key)
+            eventually(lambda: process.poll() is not None or _written(scene, event, key), f"the step {key}", 240)  # noqa: B023
         finally:
             process.kill()
             _, said = process.communicate()
-        if _begun(scene, key):
+        if _written(scene, event, key):
             return
         assert b"expected the lock" in said, said
-        clock.sleep(0.5)
+        CLOCK.sleep(0.5)
     raise AssertionError(f"the lock was never free for {words}")
 
 
-def _wait_for(process: subprocess.Popen[bytes], scene: Scene, key: str) -> None:
-    eventually(lambda: process.poll() is not None or _begun(scene, key), f"the step {key}", timeout=120)
-
-
-def _begun(scene: Scene, key: str) -> bool:
+def _written(scene: Scene, event: str, key: str) -> bool:
     lines = [line for path in scene.journals() for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-    return any((each.event, each.step) == ("begin", key) for each in map(read_entry, lines))
+    return any((each.event, each.step) == (event, key) for each in map(read_entry, lines))
