@@ -10,7 +10,7 @@ import pytest
 from drills import record
 from drills.clock import SystemClock
 from drills.config import load as config
-from drills.cutover import judge
+from drills.cutover import judge, steps
 from drills.cutover.plan import group_name
 from drills.model.record import RunRecord
 from drills.record import Journal
@@ -44,7 +44,7 @@ services = ["{name}/{name}"]
 public_url = "{url}"
 database = "app"
 journal = "{folder}/journals"
-service_timeout = "8s"
+service_timeout = "60s"
 restorable_within = "1s"
 """
 
@@ -173,8 +173,11 @@ class TestElsewhere:
         assert f"aws ec2 delete-security-group --group-id {state.group}" in kept["security-group"].note
         assert run.journal.record.failures == ()
 
-    def test_a_run_that_ends_on_the_way_leads_it_back(self, own_sandbox: RunningSandbox, tmp_path: Path) -> None:
+    def test_a_run_that_ends_on_the_way_leads_it_back(
+        self, own_sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The clean-up of the run gives the service its database again, whatever kept the move from its end."""
+        monkeypatch.setattr(steps, "_SESSIONS_END_WITHIN", 2.0)  # of one that does not end
         scene = make_scene(own_sandbox, "stopped", tmp_path)
         run, source = Elsewhere(scene, 'drilled = "stopped"'), scene.identity()
         with scene.source.connect():  # nobody has asked this client to go

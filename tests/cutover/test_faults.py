@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import pytest
 
 from drills.clock import SystemClock
+from drills.cutover.environment import Environment
 from drills.cutover.model import State
 from drills.cutover.run import CutoverStopped
 from drills.cutover.steps import STEPS
@@ -53,6 +57,38 @@ class Meddling(SystemClock):
         ecs.update_service(cluster=self._scene.name, service=self._scene.name, desiredCount=2)
 
 
+class Hurried(SystemClock):
+    """A clock on which a minute passes whenever somebody waits for the sessions of the source to end."""
+
+    def __init__(self, commands: CommandLine) -> None:
+        self._commands, self._passed = commands, 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, with those that have only been said to have passed."""
+        return super().monotonic() + self._passed
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and let the minute pass."""
+        super().sleep(seconds)
+        self._passed += 60.0 * (self._commands.entries()[-1].step == "sessions")
+
+
+@contextmanager
+def frozen(sandbox: RunningSandbox) -> Iterator[None]:
+    """The web application's processes go on with nothing, not even with their end."""
+    children = psutil.Process(sandbox.process.pid).children(recursive=True)
+    tasks = [each for each in children if "drills.sandbox.service.webapp" in each.cmdline()]
+    assert tasks
+    for each in tasks:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in tasks:
+            with suppress(psutil.NoSuchProcess):  # the sandbox kills it in the end
+                each.resume()
+
+
 def stopped(commands: CommandLine, words: tuple[str, ...], step: str, *said: str) -> str:
     """The command stops at a step; it says why, where everything is, and what to type next."""
     with pytest.raises(CutoverStopped) as caught:
@@ -79,8 +115,15 @@ def quicker(commands: CommandLine, **changes: Any) -> None:
 class TestOnTheWay:
     """One cut-over that is stopped by one fault after another, and done in the end."""
 
-    def test_tasks_that_do_not_stop(self, commands: CommandLine) -> None:
+    def test_tasks_that_do_not_stop(self, commands: CommandLine, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
         """They are asked for, and the service's name is in the command to look with."""
+        usual = STEPS["stop-tasks"]
+
+        def stop(env: Environment, state: State) -> dict[str, Any]:
+            with frozen(scene.sandbox):
+                return usual(env, state)
+
+        monkeypatch.setitem(STEPS, "stop-tasks", stop)
         quicker(commands, service_timeout=timedelta(milliseconds=1))
         stopped(commands, ("run",), "stop-tasks", "no task of faults/faults to be left", "aws ecs list-tasks")
 
@@ -98,7 +141,7 @@ class TestOnTheWay:
 
     def test_a_session_that_is_still_connected(self, commands: CommandLine, scene: Scene) -> None:
         """It is named by its application, role and database, and blocks until it is accepted."""
-        quicker(commands, service_timeout=timedelta(seconds=5))
+        commands.change(clock=Hurried(commands))
         with scene.source.connect() as session:
             session.execute("SET application_name = 'nightly report'")
             stopped(commands, ("resume",), "sessions", "nightly report as owner from", "--accept-sessions")

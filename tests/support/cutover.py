@@ -116,7 +116,7 @@ class Scene:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,  # on a machine that is busy: only what never ends is to be noticed
             check=False,
         )
 
