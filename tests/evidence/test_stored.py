@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ from drills.evidence.stored.find import ManifestFinder
 from drills.evidence.stored.keep import keep_manifest
 from drills.recovery.manifest.expected import Expected, judge
 from drills.run.context import STORED_NAME
+from tests.support.between import at_every_step
 from tests.support.clock import NOON
 from tests.support.evidence import KEY, OTHER, PUBLIC, SIGNER
 from tests.support.points import POINT
@@ -351,3 +353,20 @@ def test_another_name_is_no_entry(name: str) -> None:
 def test_a_recovery_point_is_known_by_its_arn(text: str, found: bool) -> None:
     """What a drill looks up: the ARN of a snapshot or of a recovery point, whole; no id alone, and nothing of an instance."""
     assert is_point(text) == found
+
+
+def test_a_manifest_that_is_kept_twice_at_once_is_kept_once(tmp_path: Path) -> None:
+    """No two signatures are alike: whoever is later leaves the one that is there."""
+    counted = itertools.count()
+
+    def shop() -> Shop:
+        root = tmp_path / str(next(counted))
+        root.mkdir()
+        return Shop(root)
+
+    def take(shop: Shop) -> Path:
+        return shop.take(HOUR, point=POINT.arn)
+
+    for step, shop_, mine, other in at_every_step(shop, lambda shop: shop.root, take, take):
+        assert mine == other, step
+        assert shop_.find().seen.strength != "none", step

@@ -73,9 +73,10 @@ def keep_manifest(
         store.put(f"{entry}/{MANIFEST}", data)
         if key:
             store.put(kept, f"{key.hex()}\n".encode())
-        # what was interrupted and is done again has its signature, of the same about.json, and no two signatures are alike
-        if signer and not (point and store.get(f"{entry}/{SIGNATURE}")):
-            store.put(f"{entry}/{SIGNATURE}", signer.sign(about))
+        if (
+            signer
+        ):  # what is done again, or twice at once, has its signature, of the same about.json, and no two are alike
+            store.claim(f"{entry}/{SIGNATURE}", signer.sign(about))
         store.put(f"{entry}/{ABOUT}", about)
     except NotSealed as error:
         raise DrillError(f"expected to keep the manifest: {error}") from error
