@@ -324,18 +324,16 @@ def _down(files: SandboxFiles, *, as_json: bool) -> int:
 
 def _end(files: SandboxFiles, state: State) -> None:
     """Ask the keeper to end its sandbox, wait, and clear away what is left. Raises SandboxError when something stays."""
-    keeper = state.keeper.find()
-    if keeper is not None:
+    if keeper := state.keeper.find():
         with contextlib.suppress(psutil.Error):
             keeper.terminate()
         with contextlib.suppress(TimeoutError):
             wait_until(lambda: state.keeper.find() is None, _END_WITHIN, _CLOCK, every=0.02, what="the keeper")
     state = files.read() or state  # it may have started more meanwhile
     if left := remove_remains(state):
-        error = StartFailed(
+        raise StartFailed(
             f"expected to end the sandbox, but {' and '.join(left)} withstood; end that by hand", LEFT_BEHIND
         )
-        raise error
     files.remove()
 
 
@@ -373,14 +371,16 @@ def _status(files: SandboxFiles, *, as_json: bool) -> int:
 
 
 def _not_running(files: SandboxFiles, state: State | None) -> tuple[str, str]:
+    if state and not state.keeper.find():
+        if files.read() == state:  # one that ended in order meanwhile has left none
+            return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
+        state = None
     if state is None:
         ended = f" The last one ended by itself; its log is {files.log_path}." if files.log_path.exists() else ""
         return (
             "stopped",
             f"No sandbox runs here.{ended} {_program()} sandbox up starts one, with --sample one that is not empty.",
         )
-    if not state.keeper.find():
-        return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
     if not state.ready:
         return "starting", "The sandbox is starting."
     return "not answering", f"The sandbox runs and does not answer. {_next_command(state, 'up')} starts it afresh."

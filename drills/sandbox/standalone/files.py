@@ -170,9 +170,9 @@ class SandboxFiles:
             self.folder.parent.rmdir()
 
     def remove(self, *, keep_log: bool = False) -> None:
-        """Remove the state, the files of the sample, and the log."""
+        """Remove the files of the sample, the log, and the state last: without one the next sandbox may begin to write its own."""
         shutil.rmtree(self.sample, ignore_errors=True)
-        for path in (self.state_path.with_suffix(".half"), self.state_path, *([] if keep_log else [self.log_path])):
+        for path in (*([] if keep_log else [self.log_path]), self.state_path.with_suffix(".half"), self.state_path):
             path.unlink(missing_ok=True)
 
 
