@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import BinaryIO, NoReturn
 from drills.clock import Clock, wait_until
 from drills.errors import DrillError
 
+_HALF = re.compile(r"\..+\.\d+-[0-9a-f]{8}", re.DOTALL)
 _left: list[Path] = []  # the folder that the caller is in, where this process has gone to another
 
 
@@ -60,9 +62,22 @@ def append_or_discard(path: Path) -> BinaryIO:
         return open(os.devnull, "ab")
 
 
+def half_of(path: Path) -> Path:
+    """Return a name beside a file that is written whole, to write it under: another each time.
+
+    Threads of a process may write one file at once, and so may processes in two containers, which can have the same pid.
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+
+
+def is_half(name: str) -> bool:
+    """Return whether a file has a name that `half_of` gives."""
+    return _HALF.fullmatch(name) is not None
+
+
 def write_privately(path: Path, text: str) -> None:
     """Replace a file by one that only its owner can read, whole."""
-    half = path.with_name(f"{path.name}.half")
+    half = half_of(path)
     with whole_or_gone(half):
         with open_privately(half) as out:
             out.write(text.encode())
@@ -75,7 +90,7 @@ def write_atomically(path: Path, text: str | bytes | Iterable[str]) -> None:
     A long text may come in pieces, so that it is never in memory as a whole.
     """
     pieces: Iterable[str | bytes] = [text] if isinstance(text, str | bytes) else text
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half = half_of(path)
     with whole_or_gone(half):
         with half.open("wb") as out:
             for piece in pieces:

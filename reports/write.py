@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from drills.errors import USAGE, ConfigError, DrillError
-from drills.files import whole_or_gone, write_atomically
+from drills.files import half_of, whole_or_gone, write_atomically
 from drills.model.record import RunRecord
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, load, to_json
@@ -96,8 +96,7 @@ def point_latest(folder: Path) -> None:
     link = run.parent / LATEST
     if run == link:  # a run that was copied to a folder of that name
         return
-    half = link.with_name(f".{LATEST}.{os.getpid()}")
-    half.unlink(missing_ok=True)
+    half = half_of(link)
     with whole_or_gone(half):
         try:
             half.symlink_to(run.name, target_is_directory=True)

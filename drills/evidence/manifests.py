@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from drills.checks import manifest as manifests
 from drills.checks.manifest import Manifest
 from drills.errors import ConfigError, DrillError
 from drills.evidence.keys import PublicKey, Signer, read_public_key
-from drills.files import whole_or_gone
+from drills.files import half_of, whole_or_gone
 
 
 def signature_path(manifest: Path) -> Path:
@@ -20,7 +19,7 @@ def signature_path(manifest: Path) -> Path:
 def sign_manifest(manifest: Path, data: bytes, signer: Signer) -> None:
     """Write the signature of a manifest with this content. Raises NotSealed where the key cannot be used, and OSError."""
     path = signature_path(manifest)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half = half_of(path)
     with whole_or_gone(half):
         half.write_bytes(signer.sign(data))
         half.replace(path)

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from drills.clock import SystemClock
 from drills.errors import DrillError
-from drills.files import locked, whole_or_gone
+from drills.files import half_of, locked, whole_or_gone
 from drills.metrics.samples import FAMILIES, LAST_RUN, LAST_SUCCESS, SIMULATED, Numbers, Sample
 
 LOCK_SECONDS = 20.0
@@ -89,7 +89,7 @@ def _write(path: Path, numbers: Numbers) -> None:
     if own is not None and former.get(LAST_RUN, own) > own:
         raise DrillError(f"expected {path} to be of an earlier run, found numbers of a later one: they stay")
     data = text_of(_with_success(numbers, former.get(LAST_SUCCESS))).encode()
-    half = path.with_name(f".{path.name}.{os.getpid()}")  # which node_exporter does not read
+    half = half_of(path)  # which node_exporter does not read
     with whole_or_gone(half):
         with half.open("wb") as out:
             out.write(data)

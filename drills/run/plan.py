@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from drills.files import write_privately
+from drills.files import is_half, write_privately
 from drills.model.instance import OTHERS
 
 PLAN_NAME = ".plan.json"
@@ -114,9 +114,9 @@ def read_plan(folder: Path) -> Plan:
 
 def remove_messages(folder: Path) -> None:
     """Remove what the processes of a run told each other, and what one of them had written half of."""
-    for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready", ".*.half", ".drill.json.*"):
-        for path in folder.glob(name):
-            path.unlink(missing_ok=True)
+    named = [path for name in (PLAN_NAME, SERVICE_NAME, CONTEXT_NAME, ".*.ready") for path in folder.glob(name)]
+    for path in (*named, *(path for path in folder.iterdir() if is_half(path.name))):
+        path.unlink(missing_ok=True)
 
 
 def write_plan(folder: Path, plan: Plan) -> None:

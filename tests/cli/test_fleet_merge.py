@@ -390,6 +390,38 @@ def test_a_fleet_that_was_killed_is_shown_as_aborted(tmp_path: Path, capsys: Cap
     assert "running" not in (path.parent / "summary.md").read_text()
 
 
+def test_a_fleet_that_ends_while_it_is_shown_was_not_killed(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it goes on is asked before its record is read, which has its end when it does not."""
+    path = one_of_one(tmp_path)
+    begun = records.load(path.parent)
+    ended = dataclasses.replace(begun, code=0, all_codes=(0,))
+
+    def ends(_: Path) -> bool:
+        records.save(path.parent, ended)
+        return False
+
+    monkeypatch.setattr(work_folder, "is_held", ends)
+    assert main(["report", str(path.parent)]) == 0
+    assert "was killed" not in capsys.readouterr().out
+
+
+def test_what_a_process_was_writing_is_not_joined(tmp_path: Path) -> None:
+    """In the folder of a run, in a chain, and in the folder in which a bundle was made."""
+    halves = (
+        "out/run/.drill.json.12-0a1b2c3d",
+        "evidence/sandbox-orders/starts/.0001-run.json",
+        "evidence/sandbox-orders/.sealing-0001-run/raw/call.json",
+    )
+    whole = ("out/run/drill.json", "evidence/sandbox-orders/starts/0001-run.json", "out/run/.hidden")
+    for name in (*halves, *whole):
+        (tmp_path / "share" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "share" / name).touch()
+
+    assert set(union.plan([tmp_path / "share"], tmp_path / "joint").files) == set(whole)
+
+
 def test_files_that_differ_are_not_joined(tmp_path: Path, capsys: Capture) -> None:
     """Nothing is written then; one of them would be lost."""
     shares = [share(tmp_path, index) for index in (1, 2)]

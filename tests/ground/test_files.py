@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from drills.clock import SystemClock
-from drills.files import locked, try_lock
+from drills.files import half_of, is_half, locked, try_lock, write_atomically, write_privately
+from tests.support.between import at_every_step
 
 
 @pytest.fixture
@@ -48,3 +49,24 @@ def test_a_lock_that_is_never_released_ends_the_wait(two: tuple[int, int]) -> No
         locked(second, 0.2, SystemClock(), waiting_for="the other run"),
     ):
         pass
+
+
+@pytest.mark.parametrize("write", [write_atomically, write_privately])
+def test_a_file_that_two_write_at_once_is_whole(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+    """Two threads, or processes of two containers, which can have one pid: each writes under a name of its own."""
+    path = tmp_path / "file"
+    steps = 0
+    for step, _, _, _ in at_every_step(
+        lambda: None, lambda _: tmp_path, lambda _: write(path, "mine"), lambda _: write(path, "other")
+    ):
+        assert path.read_text() == "mine", step
+        assert list(tmp_path.iterdir()) == [path], step
+        steps += 1
+    assert steps > 1
+
+
+def test_a_half_is_known_by_its_name(tmp_path: Path) -> None:
+    """Whatever file it is of."""
+    for name in ("drill.json", ".plan.json"):
+        assert is_half(half_of(tmp_path / name).name)
+        assert not is_half(name)

@@ -79,9 +79,10 @@ def is_fleet(folder: Path) -> bool:
 
 def show_again(folder: Path) -> int:
     """Write and show the scorecard of a fleet again, from its record; 0. Raises DrillError."""
+    held = work_folder.is_held(folder / "members")  # asked first: a fleet that ends meanwhile has its end in its record
     fleet = records.load(folder)
     left = Left((folder.absolute().parent.parent,))
-    goes_on = fleet.code is None and work_folder.is_held(folder / "members")
+    goes_on = fleet.code is None and held
     checked = backed(fleet, folder, left, goes_on=goes_on)
     fleet = checked if goes_on else _judged(fleet, checked)
     try:

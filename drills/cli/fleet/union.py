@@ -14,6 +14,7 @@ from pathlib import Path
 
 from drills.errors import DrillError
 from drills.evidence.check import is_half_written
+from drills.files import half_of, is_half, whole_or_gone
 from drills.history.store import append_text
 from reports.allure_history import FOLDER as ALLURE_HISTORY
 from reports.write import LATEST
@@ -62,8 +63,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield folder / name
     for tree in TREES:
         for path in sorted((folder / tree).rglob("*")):
-            if (path.is_file() or path.is_symlink()) and path.name != LATEST and not is_half_written(path.name):
+            if (path.is_file() or path.is_symlink()) and path.name != LATEST and not _is_half(path.relative_to(folder)):
                 yield path
+
+
+def _is_half(path: Path) -> bool:
+    """Return whether a process was writing a file: by itself, or as a part of a chain, which is the folder CHAIN in evidence/."""
+    within = path.parts[2:]
+    return is_half(path.name) or any(is_half_written("/".join(within[: n + 1])) for n in range(len(within)))
 
 
 def _is_lines(path: Path, folder: Path) -> bool:
@@ -82,9 +89,10 @@ def write(union: Union, into: Path) -> None:
         place = into / name
         if not os.path.lexists(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            half = place.with_name(f".{place.name}.{os.getpid()}")
-            shutil.copy2(source, half, follow_symlinks=False)
-            half.replace(place)
+            half = half_of(place)
+            with whole_or_gone(half):
+                shutil.copy2(source, half, follow_symlinks=False)
+                half.replace(place)
     for name, sources in union.lines.items():
         _add_lines(into / name, sources)
 
