@@ -64,14 +64,6 @@ def write_bundle(folder: Path, files: Mapping[str, bytes | Path], seal: Seal) ->
     return Bundle(folder, digest, seal.level)
 
 
-def write_sealed(path: Path, data: bytes, seal: Seal) -> None:
-    """Write one file that is sealed by itself, such as a start record, with PATH.sig (and PATH.sig.tsr) beside it.
-
-    Never over an existing one. Raises NotSealed.
-    """
-    write_files(path, sealed_files(path.name, data, seal))
-
-
 def sealed_files(name: str, data: bytes, seal: Seal) -> dict[str, bytes]:
     """Return a file that is sealed by itself with what seals it, by name: itself last, so that it is never without its signature.
 

@@ -131,11 +131,18 @@ class SharedChain:
 
         Then the other's is announced: its run may have been killed before it could do that.
         """
-        claim = f"{NUMBERS}/{self.name}/{sequence:04d}.json"
+        return self._take(f"{sequence:04d}", STARTS, files)
+
+    def claim_review(self, name: str, files: Mapping[str, bytes]) -> bool:
+        """Take the name of a review for one with its seals, and put it beside the chain, in the same way."""
+        return self._take(name, REVIEWS, files)
+
+    def _take(self, what: str, folder: str, files: Mapping[str, bytes]) -> bool:
+        claim = f"{NUMBERS}/{self.name}/{what}.json"
         wanted = json.dumps({name: base64.b64encode(data).decode() for name, data in files.items()}).encode()
         kept = self.store.claim(claim, wanted)
         for name, data in self._files_of(kept, claim):  # the record after what seals it
-            self.store.put(f"{self.name}/{STARTS}/{name}", data)
+            self.store.put(f"{self.name}/{folder}/{name}", data)
         return kept == wanted
 
     def _files_of(self, kept: bytes, claim: str) -> list[tuple[str, bytes]]:

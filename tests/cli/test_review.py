@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from drills.evidence.chain_check import verify_chain
 from drills.evidence.check import check_stamp
 from drills.evidence.folder import read_chain
 from drills.evidence.keys import generate_pem, read_signer
+from drills.evidence.numbers import SharedChain
 from drills.evidence.review import ReviewRecord, findings_of, why_no_retest
 from drills.evidence.seal import Seal
+from drills.evidence.store import FolderStore
 from drills.model.record import Failure, RunRecord
+from tests.support.between import at_every_step
 from tests.support.evidence import KEY, PRIVATE, PUBLIC
 from tests.support.example_record import failing_drill, green_drill
 from tests.support.ledger import CHAIN, kept
@@ -75,6 +79,46 @@ def test_each_finding_has_its_corrective_action(chain: Path, capsys: pytest.Capt
     assert (one.corrections[0].ticket, one.corrections[0].retest, one.not_corrected) == ("OPS-1", "b", tuple(rest))
     assert (two.number, two.not_corrected) == (2, ())
     assert verify_chain(chain, KEY) == ()
+
+
+@pytest.fixture
+def store(chain: Path) -> Path:
+    """The folder of a store that keeps what is written of the chain."""
+    folder = chain.parents[2] / "store"
+    folder.mkdir()
+    (chain.parents[2] / "drill.toml").write_text(f'[targets.orders]\n[evidence]\nstore = "{folder}"\n')
+    return folder
+
+
+def test_two_who_review_on_two_machines_write_two_reviews(
+    chain: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The store has the number of who was first; the other writes nothing, fetches that one, and has the next number."""
+    other = Path(shutil.copytree(chain, tmp_path / "other" / CHAIN))
+    assert review(chain) == 0
+    assert review(other) == 12
+    assert f"{store} has another one of that name: fetch it" in capsys.readouterr().err
+    assert reviews(other) == []
+
+    SharedChain(FolderStore(store), CHAIN).fetch(other.parent)
+    assert review(other) == 0
+    assert [each.number for each in reviews(other)] == [1, 2]
+    assert verify_chain(other, KEY) == ()
+    SharedChain(FolderStore(store), CHAIN).fetch(chain.parent)
+    assert verify_chain(chain, KEY) == ()
+    assert len(reviews(chain)) == 2
+
+
+def test_a_review_is_in_no_store_without_its_signature(chain: Path, store: Path) -> None:
+    """Whoever reads the store while it is written finds both, or none, or a signature that waits."""
+
+    def unsigned(_: Path) -> list[Path]:
+        found = (store / CHAIN / "reviews").glob("*.json")
+        return [path for path in found if not path.name.startswith(".") and not Path(f"{path}.sig").exists()]
+
+    for step, _, code, found in at_every_step(lambda: store, lambda store: store, lambda _: review(chain), unsigned):
+        assert (code, found) == (0, []), step
+    assert len(reviews(chain)) > 3
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from drills.errors import ConfigError, DrillError, NotSealed
-from drills.evidence.bundle import write_bundle, write_sealed
+from drills.evidence.bundle import write_bundle
 from drills.evidence.check import check_bundle, check_signature
 from drills.evidence.seal import Seal
-from tests.support.evidence import FILES, KEY, SIGNED, SIGNER, Raises
+from tests.support.evidence import FILES, KEY, SIGNED, SIGNER, Raises, write_sealed
 
 
 def test_a_bundle_verifies(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from drills.errors import DrillError
-from drills.evidence.bundle import write_sealed
 from drills.evidence.chain_check import notes_of, signed_part, unsigned_entries, verify_chain
 from drills.evidence.check import Problem
 from drills.evidence.folder import begin, read_chain
@@ -20,7 +19,7 @@ from drills.evidence.review import ReviewRecord, review_json
 from drills.evidence.seal import Seal
 from drills.files import Unreadable
 from tests.support.clock import HandClock
-from tests.support.evidence import KEY, OTHER, SIGNED, SIGNER
+from tests.support.evidence import KEY, OTHER, SIGNED, SIGNER, write_sealed
 from tests.support.ledger import CHAIN, draft, kept, opening, reviewed, sealed, started
 
 REVIEWER = Seal(OTHER)

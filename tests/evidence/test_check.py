@@ -16,13 +16,13 @@ import pytest
 
 from drills.errors import ConfigError, DrillError
 from drills.evidence import check
-from drills.evidence.bundle import write_bundle, write_sealed
+from drills.evidence.bundle import write_bundle
 from drills.evidence.check import Problem, check_bundle, check_signature, check_stamp, note_of_commands, note_of_place
 from drills.evidence.keys import PublicKey, load_public_key
 from drills.evidence.seal import Seal
 from drills.evidence.sums import read_sums, write_sums
 from drills.files import Unreadable
-from tests.support.evidence import FILES, KEY, OTHER, SIGNED, SIGNER
+from tests.support.evidence import FILES, KEY, OTHER, SIGNED, SIGNER, write_sealed
 
 STAMPED = Seal(SIGNER, lambda signature: b"token", "https://tsa.example/v1")
 COPY = "take it from another copy"

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from drills.evidence import verify_md
-from drills.evidence.bundle import write_bundle, write_sealed
+from drills.evidence.bundle import write_bundle
 from drills.evidence.check import Problem, check_bundle, check_stamp, note_of_commands
 from drills.evidence.seal import Seal
 from drills.evidence.sums import write_sums
 from drills.evidence.timestamp import TimeStamper
 from drills.printable import to_json
-from tests.support.evidence import FILES, KEY, OTHER, SIGNED, SIGNER, cut, key
+from tests.support.evidence import FILES, KEY, OTHER, SIGNED, SIGNER, cut, key, write_sealed
 from tests.support.paths import CHECKOUT
 from tests.support.plain import blocks, verify_by_hand
 from tests.support.tsa import Authority, tsa

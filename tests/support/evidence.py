@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drills.evidence.bundle import sealed_files, write_files
 from drills.evidence.keys import generate_pem, load_public_key, read_signer
 from drills.evidence.seal import Seal
 from drills.model.evidence import EvidenceLevel
@@ -35,6 +36,11 @@ def key(tmp_path: Path) -> Path:
     path = tmp_path / "drill.pub.pem"
     path.write_text(PUBLIC)
     return path
+
+
+def write_sealed(path: Path, data: bytes, seal: Seal) -> None:
+    """Write one file that is sealed by itself, with its signature beside it."""
+    write_files(path, sealed_files(path.name, data, seal))
 
 
 def cut(path: Path) -> None:

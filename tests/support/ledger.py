@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from drills.evidence.bundle import Bundle, write_bundle, write_sealed
+from drills.evidence.bundle import Bundle, write_bundle
 from drills.evidence.check import REVIEWS
 from drills.evidence.folder import Begun, begin, sha256
 from drills.evidence.review import ReviewRecord, ReviewVerdict, review_json
@@ -16,7 +16,7 @@ from drills.evidence.start import START, StartRecord, config_json, draft_of, sum
 from drills.model.record import RunRecord
 from drills.record import load, to_json
 from tests.support.clock import NOON, HandClock
-from tests.support.evidence import SIGNED
+from tests.support.evidence import SIGNED, write_sealed
 from tests.support.example_record import green_drill
 
 DAY = timedelta(days=1)

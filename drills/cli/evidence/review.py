@@ -17,14 +17,15 @@ from drills.cli.evidence.signing import signer_of
 from drills.clock import SystemClock
 from drills.config.evidence import EvidenceConfig, is_bucket
 from drills.config.load import Config
-from drills.errors import VERIFICATION_FAILED, ConfigError
-from drills.evidence.bundle import write_sealed
+from drills.errors import VERIFICATION_FAILED, ConfigError, DrillError
+from drills.evidence.bundle import sealed_files, write_files
 from drills.evidence.chain import Chain, Sealed, sequence_of
 from drills.evidence.chain_check import unsigned_entries
 from drills.evidence.check import REVIEWS, STARTS, check_bundle
 from drills.evidence.folder import alone, has_signature, read_chain
 from drills.evidence.keeper import open_keeper, store_of
 from drills.evidence.keys import PublicKey, load_public_key, read_public_key
+from drills.evidence.numbers import SharedChain
 from drills.evidence.opening import open_store, seal_with
 from drills.evidence.review import (
     REVIEW_VERSION,
@@ -139,13 +140,17 @@ def run(options: argparse.Namespace) -> int:
     if not name and options.verdict == "accepted":
         _refuse_unnamed(folder, bundle)
     corrections = _corrections(options.corrections or (), bundle, chain)
+    store = store_of(config) if config else open_store(evidence, _no_clients)
     with alone(folder, SystemClock()):
         record = _record(options, read_chain(folder)[0], bundle, corrections, seal)
         path = folder / REVIEWS / f"{record.name}.json"
-        write_sealed(path, review_json(record), seal)
-    if store := store_of(config) if config else open_store(evidence, _no_clients):
-        for file in sorted(path.parent.glob(f"{path.name}*")):
-            store.put(f"{chain.name}/{REVIEWS}/{file.name}", file.read_bytes())
+        files = sealed_files(path.name, review_json(record), seal)
+        if store and not SharedChain(store, chain.name).claim_review(record.name, files):
+            raise DrillError(
+                f"expected {record.name} to be the next review of {bundle.name}, found that {store.url} has another one of that "
+                "name: fetch it with drills ledger check --fetch, and review again; nothing was written here"
+            )
+        write_files(path, files)
     print(printable(f"{record.verdict}: {path} ({'signed' if seal.signer else 'not signed'})"))
     if options.reviewer_key:
         print(
