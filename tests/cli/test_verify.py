@@ -389,7 +389,7 @@ def read_for_long(checked: Checked, database: str, reading: ReadLimits, begun: t
         reader.execute("set local statement_timeout = 0")
         reader.execute("select count(*) from shop.payment")
         begun.set()
-        reader.execute("select pg_sleep(30)")
+        reader.execute("select pg_sleep(600)")
 
 
 @postgres
@@ -416,9 +416,9 @@ def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None
     begun, done = threading.Event(), threading.Event()
 
     def migrate() -> None:
-        begun.wait(20)
+        begun.wait(120)
         with checked.cluster.connect(copy) as session:
-            session.execute("set lock_timeout = '10s'")
+            session.execute("set lock_timeout = '120s'")
             session.execute("alter table shop.payment add column note text")
             done.set()
 
@@ -435,12 +435,12 @@ def test_a_change_of_a_table_behind_a_manifest_ends_it(checked: Checked) -> None
 
 
 SLOW = """
-create table a_read (id int primary key, pad text);
+create table a_read (id int primary key, pad text) with (autovacuum_enabled = false);
 insert into a_read select g, repeat('x', 100) from generate_series(1, 10000) as g;
 create table b_slow (text text);
 insert into b_slow select repeat('x', 10000000);
 """
-"""A table that is read at once, and one that keeps any machine busy: its rows are small, and take 5 GB to be read as text."""
+"""A table that is read at once and locked by nobody else, and one that keeps any machine busy: as text its small rows are 5 GB."""
 READERS = """
 select pid from pg_locks join pg_stat_activity using (pid) where relation = 'b_slow'::regclass and granted
     and mode = 'AccessShareLock' and pid <> pg_backend_pid() and query like '%only public.b_slow%'
@@ -473,9 +473,9 @@ def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, 
                 )
                 session.execute("set lock_timeout = '100ms'")
                 session.execute("alter table a_read add column note text")
-                session.execute("set lock_timeout = '10s'")
+                session.execute("set lock_timeout = '120s'")
                 session.execute("alter table b_slow add column note text")
-                _, said = command.communicate(timeout=60)
+                _, said = command.communicate(timeout=120)
             finally:
                 command.kill()
 
