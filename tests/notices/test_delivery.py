@@ -308,7 +308,8 @@ def test_an_endpoint_is_told_through_its_own_aws(
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one run, which failed."""
+    """A project with one run, which failed, and a day that does not end during a test."""
+    monkeypatch.setattr("drills.notices.fold.period_of", lambda _kind, _now: "2026-11-30")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DRILL_PROFILE", raising=False)
     config(tmp_path, 'urls = "env:TOLD"')
