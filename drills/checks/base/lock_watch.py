@@ -53,33 +53,34 @@ def watch_locks(
 ) -> Iterator[None]:
     """Watch the readers during the block; CheckUnavailable, one sentence, when the watch had to end them.
 
-    Sets a lock timeout and a statement timeout for the readers.
+    Sets a lock timeout and a statement timeout for the readers. A block that has held them for too long is none that ended
+    well, though the watch had not looked by then: its last query may have been cut off.
     """
+    began = clock.monotonic()
     for reader in readers:
         execute(reader, f"set local lock_timeout = '{LOCK_TIMEOUT}'")
         execute(reader, f"set local statement_timeout = {int(limits.max_age * 1000)}")
     watch = _Watch(readers, [reader.info.backend_pid for reader in readers])
     with connect(database) as connection:
         pin(connection)
-        thread = threading.Thread(target=_watch, args=(connection, watch, limits, clock), daemon=True)
+        thread = threading.Thread(target=_watch, args=(connection, watch, limits, clock, began), daemon=True)
         thread.start()
         try:
             yield
         except psycopg.Error as error:
             watch.ended.set()
             thread.join()
-            if watch.reason:
-                raise CheckUnavailable(watch.reason) from error
+            if reason := watch.reason or _reason(False, clock.monotonic() - began, limits):
+                raise CheckUnavailable(reason) from error
             raise
         finally:
             watch.ended.set()
             thread.join()
-    if watch.reason:
-        raise CheckUnavailable(watch.reason)
+    if reason := watch.reason or _reason(False, clock.monotonic() - began, limits):
+        raise CheckUnavailable(reason)
 
 
-def _watch(connection: Connection, watch: _Watch, limits: ReadLimits, clock: Clock) -> None:
-    began = clock.monotonic()
+def _watch(connection: Connection, watch: _Watch, limits: ReadLimits, clock: Clock, began: float) -> None:
     while not watch.ended.wait(_EVERY):
         try:
             row = connection.execute(_WAITING, (watch.pids,)).fetchone()
