@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 
-from drills.clock import SystemClock
 from drills.config.limits import Limit
 from drills.errors import DrillError
 from drills.model.instance import ResourceKind
@@ -92,7 +91,7 @@ def test_the_password_of_an_instance_that_is_not_removed_stays() -> None:
         make_all(boto3.Session("test", "test", region_name="eu-central-1"), STEM, PAST)
         past = [each for each in find(lossy.clients).leftovers if each.kind in ("db-instance", "secret")]
         lossy.lose("rds", "DeleteDBInstance", "denied", times=None, carried_out=False)
-        removed = remove(lossy.clients, past, SystemClock(), every=0.0, limit=LIMIT)
+        removed = remove(lossy.clients, past, HandClock(), every=0.5, limit=LIMIT)
         lossy.recover()
 
     secret = removed["secret", f"{STEM}-secret"]
@@ -115,7 +114,7 @@ def test_what_was_removed_is_told_where_the_requests_end() -> None:
             raise DrillError("no more requests")
 
         lossy.before("secretsmanager", "DescribeSecret", ended)
-        removed = remove(lossy.clients, past, SystemClock(), every=0.0, limit=LIMIT)
+        removed = remove(lossy.clients, past, HandClock(), every=0.5, limit=LIMIT)
         lossy.recover()
 
     assert [(each.kind, each.state, each.note) for each in removed.values()] == [
@@ -147,7 +146,7 @@ def test_what_goes_between_the_look_and_its_removal_is_gone(kind: ResourceKind) 
         make_all(boto3.Session("test", "test", region_name="eu-central-1"), FIRST, PAST)
         past = find(lossy.clients, [kind]).leftovers
         lossy.before("rds", "ListTagsForResource", lambda: remove_group(lossy.clients.rds, kind, FIRST))
-        removed = remove(lossy.clients, past, SystemClock(), every=0.0, limit=LIMIT)
+        removed = remove(lossy.clients, past, HandClock(), every=0.5, limit=LIMIT)
         lossy.recover()
 
     assert [(each.state, each.note) for each in removed.values()] == [("gone", "")]
