@@ -1,8 +1,9 @@
 """Fixtures that the tests share, which tests are run, and the end of a test run whose tox is gone."""
 
 import os
+from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.bytecode import forget_copies
 from tests.support.cluster import remove_shared
@@ -48,7 +49,8 @@ read_models_once()
 
 # A machine that is busy is no counterexample. A change is judged by the same examples each time, so that what fails is its own
 # doing; new ones are looked for by `tox -e fuzz`, which tries other examples in each run.
-settings.register_profile("drills", deadline=None, derandomize=True)
+_BUSY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("drills", derandomize=True, **_BUSY)
 # tests/fuzz/mutations.py says which tests try that many
-settings.register_profile("fuzz", deadline=None, max_examples=200)
+settings.register_profile("fuzz", max_examples=200, **_BUSY)
 settings.load_profile("drills")

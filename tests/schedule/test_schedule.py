@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drills.schedule import worst_case
@@ -151,7 +151,7 @@ def schedules(draw: st.DrawFn) -> Asked:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(schedules(), min_size=1, max_size=2), st.integers(0, 365))
 def test_no_schedule_differs_from_brute_force(rules: list[Asked], day: int) -> None:
     """Whatever the fields, the zones, the windows and the beginning, one rule or two together."""
