@@ -37,7 +37,7 @@ def test_a_script_that_is_terminated_leaves_no_server_and_no_folder() -> None:
         folder = Path(script.stdout.readline().strip())
         assert list(working_in(folder))
         script.send_signal(signal.SIGTERM)
-        script.wait(timeout=60)
+        script.wait(timeout=300)
 
     assert script.returncode == 128 + signal.SIGTERM
     assert list(working_in(folder)) == []

@@ -312,7 +312,7 @@ def test_a_lost_connection_is_tried_again_once(copy: Checked, taken: Manifest, t
         if database == "orders" and len(lost) < times:
             lost.append(database)
             with copy.cluster.connect() as admin:
-                admin.execute("select pg_terminate_backend(%s, 5000)", (opened.info.backend_pid,))
+                admin.execute("select pg_terminate_backend(%s, 60000)", (opened.info.backend_pid,))
         return opened
 
     result = suite.remaining(Comparison(connect, taken, SystemClock()))[0]
@@ -354,7 +354,12 @@ def test_settings_that_a_role_may_have_change_nothing(copy: Checked) -> None:
         "array_nulls": "off",
         "transform_null_equals": "on",
     }
-    odd |= {"exit_on_error": "on", "gin_fuzzy_search_limit": "1", "idle_session_timeout": "1s", "xmloption": "document"}
+    odd |= {
+        "exit_on_error": "on",
+        "gin_fuzzy_search_limit": "1",
+        "idle_session_timeout": "30s",
+        "xmloption": "document",
+    }
 
     @contextmanager
     def connect(database: str) -> Iterator[psycopg.Connection[Any]]:

@@ -96,7 +96,7 @@ class Session:
         context.save(folder, choices)
         command = [sys.executable, "-m", "pytest", "features", f"--drill-run={folder}", "-p", "no:cacheprovider"]
         ended = subprocess.run(
-            [*command, *arguments], cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
+            [*command, *arguments], cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False
         )
         self.output = ended.stdout + ended.stderr
 

@@ -135,7 +135,7 @@ class Session:
         binding = "from pytest_bdd import scenarios\nscenarios('.')\ndef test_plain(): pass\n"
         (folder / "test_features.py").write_text(binding, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "--tb=short", "-p", "no:allure_pytest_bdd", *arguments]
-        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
         self.said = ended.stdout + ended.stderr
 
     def results(self) -> dict[str, dict[str, Any]]:

@@ -41,7 +41,7 @@ def test_a_connection_that_is_lost_at_the_last_table_is_made_again_once(
         if len(lost) < times:
             lost.append(connection.info.backend_pid)
             with default.connect() as admin:
-                admin.execute("select pg_terminate_backend(%s, 5000)", (lost[-1],))
+                admin.execute("select pg_terminate_backend(%s, 60000)", (lost[-1],))
         return real(connection, *given)
 
     monkeypatch.setattr(read, "summed", ended)

@@ -66,7 +66,7 @@ def test_what_failed_is_not_used_again(opened: Opened) -> None:
         with pytest.raises(psycopg.errors.DivisionByZero), again("postgres") as failed:
             failed.execute("select 1 / 0")
         with again("postgres") as ended, connect("postgres") as other:
-            other.execute("select pg_terminate_backend(%s, 5000)", [ended.info.backend_pid])
+            other.execute("select pg_terminate_backend(%s, 60000)", [ended.info.backend_pid])
         with again("postgres") as alive:
             assert alive.execute("select 1").fetchone() == (1,)
 
