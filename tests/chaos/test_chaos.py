@@ -199,7 +199,8 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="module")
 def calm(world: World) -> Trial:
     """A drill that nothing strikes."""
-    return world.try_case(Case("nothing", ()))
+    with world.patient():
+        return world.try_case(Case("nothing", ()))
 
 
 @pytest.mark.whole_run
@@ -211,7 +212,10 @@ def test_a_drill_keeps_the_rules_whatever_strikes_it(world: World, calm: Trial, 
     assert calm.record
     assert (calm.status, violations(calm, SCHEMA, calm.record)) == (0, ())
     (case,) = [each for each in ALL if each.id == name]
-    found = world.try_case(case)
-    assert violations(found, SCHEMA, calm.record) == (), f"{case.id}:\n{found.out}"
+    for _ in range(3):  # on a busy machine the phase may have been over before anybody struck: then nothing was tried
+        found = world.try_case(case)
+        assert violations(found, SCHEMA, calm.record) == (), f"{case.id}:\n{found.out}"
+        world.remove(found.left)
+        if found.struck:
+            break
     assert found.struck, case.id
-    world.remove(found.left)

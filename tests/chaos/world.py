@@ -39,7 +39,8 @@ for number in (signal.SIGINT, signal.SIGQUIT):
     signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-RUN_WITHIN = 120.0  # seconds: the limits of the configuration, with the reports
+RUN_WITHIN = 300.0  # seconds: more than the limits of the configuration, with the reports, on a machine that is busy
+GONE_WITHIN = 120.0  # seconds: what is there for longer stays
 
 
 @dataclass
@@ -76,6 +77,22 @@ class World:
         """The environment of its drills: the place's, with the AWS of the sandbox."""
         return self.place.environment() | self.aws.variables
 
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Let drills take as long as they do on a busy machine: one that nothing strikes is to end well on any."""
+        config = self.place.checkout / CONFIG
+        short = config.read_text(encoding="utf-8")
+        long = {'timeout = "20s"': "5m", 'features = "60s"': "10m", 'call = "4s"': "1m", 'clean_up = "20s"': "5m"}
+        patient = short
+        for line, seconds in long.items():
+            assert patient.count(line) == 1, line
+            patient = patient.replace(line, f'{line.partition(" = ")[0]} = "{seconds}"')
+        config.write_text(patient, encoding="utf-8")
+        try:
+            yield
+        finally:
+            config.write_text(short, encoding="utf-8")
+
     def look(self) -> Facts:
         """Read what is in the AWS, and the source with all that it holds."""
         return Facts(
@@ -88,7 +105,7 @@ class World:
         """Remove what a case has left, so that the next one begins with what the first began with."""
         self.control.clear_faults()
         with suppress(TimeoutError):  # what is still there then is seen, and ends the trials
-            wait_until(lambda: self._removed(left), 30, CLOCK, every=0.2)
+            wait_until(lambda: self._removed(left), GONE_WITHIN, CLOCK, every=0.2)
 
     def _removed(self, left: frozenset[str]) -> bool:
         """Ask for the removal of what is still there; an instance goes after a while, and its groups after it."""
@@ -114,7 +131,7 @@ class World:
         armed = self.control.faults()
         self.control.clear_faults()
         folder = self._folder(known)
-        gone = lifeline.wait_gone(self._processes, 30)
+        gone = lifeline.wait_gone(self._processes, GONE_WITHIN)
         processes = tuple(" ".join(each.cmdline())[:120] for each in self._processes()) if not gone else ()
         unsealed = self._seal(folder)
         after = self.look()
@@ -211,7 +228,7 @@ class World:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=RUN_WITHIN,
             )
             if done.returncode:
                 return (f"drills evidence seal ended with {done.returncode}: {done.stdout}{done.stderr}",)

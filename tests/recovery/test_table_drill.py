@@ -38,7 +38,7 @@ table = "{table}"
 vault = "{name}-vault"
 rto = "5m"
 rpo = "24h"
-timeout = "30s"
+timeout = "120s"
 [targets.{name}.items]
 newest = "placed_at"
 segments = 2

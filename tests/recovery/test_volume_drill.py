@@ -37,7 +37,7 @@ volume = "{volume}"
 vault = "{name}-vault"
 rto = "5m"
 rpo = "24h"
-timeout = "30s"
+timeout = "120s"
 """
 BESIDE = """
 [targets.{name}-table]

@@ -166,7 +166,7 @@ def test_phases_are_contiguous_and_add_up_to_the_wall_clock(green: tuple[Place, 
     total = sum(phase.seconds or 0.0 for phase in kept.phases)
     assert total == pytest.approx(kept.wall_seconds)
     assert kept.ended_at is not None
-    assert total == pytest.approx((kept.ended_at - kept.started_at).total_seconds(), abs=1)  # two clocks, read in turn
+    assert total == pytest.approx((kept.ended_at - kept.started_at).total_seconds(), abs=5)  # two clocks, read in turn
     assert total < run.seconds
     called = sorted(datetime.fromisoformat(call["at"]) for call in json.loads(run.read("calls.json")))
     assert kept.started_at < called[0] < called[-1] < kept.ended_at

@@ -271,14 +271,17 @@ def test_a_killed_drill_leaves_no_cluster(run: Run, place: Place, elsewhere: Run
         env=place.environment() | names,
     )
     try:
-        wait_until(
-            lambda: any(each.endswith("-writer") for each in scratch(others)), 120, SystemClock(), what="the instance"
-        )
-        assert [each.rpartition("-recovery")[2] for each in scratch(others)] == ["", "-cluster-parameters", "-writer"]
+        # those of the look that has found the instance: the drill goes on meanwhile
+        there = wait_until(
+            lambda: [each for each in (scratch(others),) if any(name.endswith("-writer") for name in each)] or None,
+            *(240, SystemClock()),
+            what="the instance",
+        )[0]
+        assert [each.rpartition("-recovery")[2] for each in there] == ["", "-cluster-parameters", "-writer"]
     finally:
         process.kill()
         process.wait()
 
-    wait_until(lambda: not scratch(others), 120, SystemClock(), what="nothing to be left")
-    wait_until(lambda: not small_run.marked(place.root), 60, SystemClock(), what="the run's processes to end")
+    wait_until(lambda: not scratch(others), 240, SystemClock(), what="nothing to be left")
+    wait_until(lambda: not small_run.marked(place.root), 240, SystemClock(), what="the run's processes to end")
     assert source.described()["Status"] == "available"

@@ -108,8 +108,9 @@ def kill_while_loading(control: SandboxControl, folder: Path, name: str, killed:
         pid = int(control.instance(name)["pid"] or 0)
         return pid if pid and any("SELECT" in title for title in titles_of_children(pid)) else None
 
-    os.kill(wait_until(loading, 300.0, clock, every=0.05, what="the load"), signal.SIGKILL)
+    pid = wait_until(loading, 300.0, clock, every=0.05, what="the load")
     killed.append(clock.monotonic())
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_source_whose_server_is_killed_ends_the_stage_in_a_sentence(
@@ -123,8 +124,9 @@ def test_a_source_whose_server_is_killed_ends_the_stage_in_a_sentence(
     killer = threading.Thread(target=kill_while_loading, args=(control, folder, name, killed))
     killer.start()
     status = stage.main([str(folder)])
-    took = SystemClock().monotonic() - killed[0]
+    ended = SystemClock().monotonic()
     killer.join()
+    took = ended - killed[0]
 
     (failure,) = load(folder).failures
     assert (status, failure.exit_code, exit_codes(load(folder))[0]) == (COULD_NOT_RUN,) * 3
