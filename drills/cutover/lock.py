@@ -141,6 +141,12 @@ class LeaseLock:
             answer = self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body.encode(), **condition)
         except ClientError as error:
             if error_code(error) in CONFLICTS:
+                found = self._read()
+                if found is not None and found[1] == json.loads(
+                    body
+                ):  # a repeated request, whose first answer was lost
+                    self._etag, self._renewed = found[0], now
+                    return
                 raise LockHeld(
                     f"expected to hold the lock s3://{self._bucket}/{self._key}, found that another one has taken it: "
                     "stop here, and ask who it is"

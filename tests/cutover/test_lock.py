@@ -28,6 +28,7 @@ class Bucket:
         self.etag = 0
         self.keys: set[str] = set()
         self.refuses = ""
+        self.loses = False  # the answer to what was written: the client repeats it
 
     def get_object(self, **asked: str) -> dict[str, Any]:
         """The object with its ETag."""
@@ -43,6 +44,9 @@ class Bucket:
             code = self.refuses or "PreconditionFailed"
             raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
         self.body, self.etag = asked["Body"], self.etag + 1
+        if self.loses:
+            self.loses = False
+            return self.put_object(**asked)
         return {"ETag": str(self.etag)}
 
     @property
@@ -90,6 +94,22 @@ def test_of_two_that_take_it_at_once_one_has_it() -> None:
     with pytest.raises(LockHeld):
         second.acquire()
     assert bucket.holder == "me"
+
+
+def test_what_one_has_written_oneself_is_not_taken_for_anothers() -> None:
+    """The answer was lost and the request repeated, which what it had made refused: to take, to renew and to give back."""
+    bucket, clock = Bucket(), HandClock()
+    held = lease(bucket, "me", clock)
+    bucket.loses = True
+    held.acquire()
+    clock.sleep(LEASE.total_seconds() / 2)
+    bucket.loses = True
+    held.renew()
+    with pytest.raises(LockHeld):
+        lease(bucket, "you", clock).acquire()
+    bucket.loses = True
+    held.release()
+    assert (bucket.etag, bucket.holder, bucket.loses) == (3, "", False)
 
 
 def test_it_is_renewed_once_a_third_has_passed_and_given_back_at_the_end() -> None:
