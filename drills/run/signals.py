@@ -61,7 +61,7 @@ def output_closed() -> str:
     """Return why the output is closed: a process that ends closes its pipes just before its children are orphans."""
     if lifeline.under_tox():
         with contextlib.suppress(TimeoutError):
-            wait_until(lifeline.parent_gone, 1.0, SystemClock(), every=0.01)
+            wait_until(lifeline.parent_gone, 5.0, SystemClock(), every=0.01)
             return "tox is gone"
     return "the output was closed"
 
