@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -111,9 +111,17 @@ class Disagreement:
 
 
 def against_history(
-    chain: Chain, history: Sequence[HistoryLine], begins_with: Collection[str] = (), *, shared: bool = False
+    chain: Chain,
+    history: Sequence[HistoryLine],
+    begins_with: Collection[str] = (),
+    *,
+    shared: bool = False,
+    later: Callable[[], Sequence[HistoryLine]] = tuple,
 ) -> Disagreement:
     """Compare a chain with the history, which counts runs whether or not they have an entry.
+
+    The history was read before the chain. A run is added to it before it is sealed: of one that ended between the two it is only
+    known `later`, which reads the history again.
 
     A run of the history that has none was removed, or lies in another chain: the numbers over time count it, and nothing shows it.
     Where the first entry's run is named in `begins_with`, the runs before it are explained. A bundle whose run was added to the
@@ -145,6 +153,8 @@ def against_history(
         )
     oldest, told = lines[0].started_at, {each.run_id for each in lines}
     added = [each.record for each in chain.bundles if _was_added(each.record) and each.record.started_at >= oldest]
+    if not told.issuperset(each.run_id for each in added):
+        told |= {each.run_id for each in later()}
     untold = [line_of(each) for each in added if each.run_id not in told]
     if untold and shared:
         stated.append(

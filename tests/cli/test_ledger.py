@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from drills.evidence.seal import Seal
 from drills.history.line import key_of, line_of, write_line
 from drills.model.history import Trend
 from drills.model.record import RunRecord
+from tests.support.between import at_every_step
 from tests.support.evidence import PUBLIC
 from tests.support.example_record import green_drill
 from tests.support.ledger import CHAIN, DAY, kept, opening
@@ -297,6 +300,28 @@ def test_a_run_that_was_removed_from_the_history_is_named(project: Path, capsys:
     (project / "drill.toml").write_text(TOML)
     history_of(project, dataclasses.replace(opening("b", NOW), profile="sandbox"))
     assert check() == 0
+
+
+def test_a_run_that_ends_while_the_check_reads_is_missed_nowhere(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is added to the history and sealed between any two looks: what the one has and the other has not yet is no alarm."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    history_of(project, opening("a", NOW - DAY))
+    reports = (project / "reports").rename(project / "before")
+    own = opening("a", NOW - DAY), opening("b", NOW)
+
+    def made() -> Path:
+        shutil.rmtree(project / "reports", ignore_errors=True)
+        return Path(shutil.copytree(reports, project / "reports"))
+
+    def ends(_: Path) -> None:
+        history_of(project, *(dataclasses.replace(each, profile="sandbox") for each in own))
+        added = dataclasses.replace(green_drill(), history=Trend(NOW, key_of(green_drill())))
+        kept(project / "reports/evidence" / CHAIN, "b", NOW, added)
+
+    for step, _, code, _ in at_every_step(made, lambda reports: reports, lambda _: check(), ends):
+        assert code == 0, (step, capsys.readouterr().out)
 
 
 def test_a_machine_without_evidence_fetches_it_from_the_store(

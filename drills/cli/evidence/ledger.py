@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.text import Text
 from drills.cli.common import CONFIG_OPTIONS, Command, enter_project, help_texts
 from drills.cli.evidence.configured import max_age_of
 from drills.cli.evidence.fetched import fetch
-from drills.cli.evidence.known_runs import known_runs
+from drills.cli.evidence.known_runs import known_runs, runs_by_now
 from drills.cli.outputs import missed
 from drills.cli.outputs.missed import Missed
 from drills.clock import SystemClock
@@ -129,6 +129,7 @@ class _Source:
     evidence: Mapping[str, EvidenceConfig]
     targets: Mapping[str, Target]
     history: tuple[HistoryLine, ...] = ()
+    later: Callable[[], tuple[HistoryLine, ...]] = tuple
 
     def folders(self) -> list[Path]:
         """Return the folder of every chain."""
@@ -137,9 +138,8 @@ class _Source:
 
     def against_history(self, chain: Chain) -> Disagreement:
         """Compare a chain with the history."""
-        profile = chain.starts[-1].record.profile if chain.starts else ""
-        configured = self.evidence.get(profile, EvidenceConfig())
-        return ledger.against_history(chain, self.history, configured.begins_with, shared=bool(configured.store))
+        own = self.evidence.get(chain.starts[-1].record.profile if chain.starts else "", EvidenceConfig())
+        return ledger.against_history(chain, self.history, own.begins_with, shared=bool(own.store), later=self.later)
 
 
 def _chains_in(root: Path) -> list[Path]:
@@ -159,7 +159,8 @@ def _source(options: argparse.Namespace) -> _Source:
     file = ConfigFile.read(_path(options))
     evidence = file.evidence()
     roots = tuple(dict.fromkeys(Path(each.folder).absolute() for each in evidence.values()))
-    return _Source(roots, evidence, file.targets(), known_runs(configuration.history_of(_path(options))))
+    history = configuration.history_of(_path(options))
+    return _Source(roots, evidence, file.targets(), known_runs(history), lambda: runs_by_now(history))
 
 
 def _of_no_chain(
