@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from drills import record
 from drills.aws.recorder import CALLS_NAME
-from drills.cli.evidence import of_run
+from drills.cli.evidence import of_run, seal
 from drills.cli.main import main
 from drills.clock import SystemClock
 from drills.config import load as configuration
 from drills.config.load import Config
 from drills.errors import DrillError
+from drills.evidence import folder as chains
 from drills.evidence.chain_check import verify_chain
 from drills.evidence.folder import Begun, read_chain, sha256
 from drills.evidence.keeper import Keeper, open_for_run, planned_level
@@ -197,6 +199,24 @@ def test_a_killed_run_is_sealed_by_the_next_one(keeper: Keeper, config: Config) 
     (line,) = lines_of(read_chain(keeper.chain)[0])
     assert (line.outcome, f"aborted in phase {phase}" in line.not_counted) == ("aborted", True)
     assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run c")] == []
+
+
+def test_a_killed_run_that_another_seals_meanwhile_is_sealed_once(
+    keeper: Keeper, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run of the target is quicker than who types the command: what it sealed stays as it is."""
+    folder, _ = begun(keeper, config, "a", running_drill())
+
+    @contextlib.contextmanager
+    def taken(path: Path) -> Iterator[bool]:
+        assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")]
+        with chains.taken(path) as mine:
+            yield mine
+
+    monkeypatch.setattr(seal, "taken", taken)
+    assert main(["evidence", "seal", str(folder)]) == 0
+    assert record.load(folder).all_codes == (12,)
+    assert problems(keeper) == ()
 
 
 def test_the_calls_of_a_killed_run_are_counted(keeper: Keeper, config: Config) -> None:

@@ -46,12 +46,12 @@ def run(options: argparse.Namespace) -> int:
     keeper = open_keeper(config, os.environ)
     bundle = keeper.chain / entry_name(record.evidence.sequence, record.run_id)
     if bundle.exists():
-        keeper.put_again(bundle)
-        print(f"the run has its bundle: {words.show_path(bundle)}")
-        return 0
+        return _is_sealed(keeper, bundle)
     for line in () if options.by_its_run else remove_leftovers():
         print(line)
     done = _seal(folder, keeper, config, record, by_its_run=options.by_its_run)
+    if done is None:
+        return _is_sealed(keeper, bundle)
     for line in done.lines:
         print(line)
     if done.bundle is None:
@@ -60,14 +60,26 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _seal(folder: Path, keeper: Keeper, config: Config, record: RunRecord, *, by_its_run: bool) -> of_run.Concluded:
+def _is_sealed(keeper: Keeper, bundle: Path) -> int:
+    keeper.put_again(bundle)
+    print(f"the run has its bundle: {words.show_path(bundle)}")
+    return 0
+
+
+def _seal(
+    folder: Path, keeper: Keeper, config: Config, record: RunRecord, *, by_its_run: bool
+) -> of_run.Concluded | None:
+    """Seal the run; None where another process has sealed it meanwhile."""
     if by_its_run:
         return of_run.conclude(folder, keeper, config, allure=False)
     assert record.evidence
-    start = keeper.chain / STARTS / f"{entry_name(record.evidence.sequence, record.run_id)}.json"
+    name = entry_name(record.evidence.sequence, record.run_id)
+    start = keeper.chain / STARTS / f"{name}.json"
     with taken(start) as mine:
         if not mine:
             raise DrillError(f"expected a run that has ended, found that {record.run_id} still runs: it seals itself")
+        if (keeper.chain / name).exists():
+            return None
         return of_run.conclude_abandoned(folder, keeper, config, "drills evidence seal")
 
 
