@@ -73,7 +73,7 @@ def test_a_renamed_instance_leaves_its_port_to_whoever_gets_the_name(source: Ins
     assert old.available()["Endpoint"]["Port"] != port
     assert live.gone()
     with pytest.raises(psycopg.OperationalError, match="refused"):
-        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=3)
+        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=60)
     again = restore(source, point, "live", BackupRetentionPeriod=0)
     assert again.available()["Endpoint"]["Port"] == port
     assert again.value("SELECT count(*) FROM item") == 1000

@@ -49,6 +49,7 @@ _SOCKET_LIMIT = 103 if sys.platform == "darwin" else 107  # bytes in sockaddr_un
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?")
 _SEVERITY = re.compile(r"\b(FATAL|PANIC|ERROR):\s+(.*)")
 _CLOCK = SystemClock()
+_ANSWER_TIMEOUT = 30.0  # seconds for a running server to take a session or new settings on a machine that is busy
 
 # Small enough for ten servers on a laptop. fsync is off because a sandbox's data need not survive a power cut; a server
 # that is killed loses nothing, since its writes are in the system's cache.
@@ -199,7 +200,7 @@ class Cluster:
     def reload(self, settings: Mapping[str, str] | None = None) -> None:
         """Replace the settings and have the running server reload them; those that need a restart wait for one.
 
-        Returns once new sessions see them. Raises SandboxError when the server does not reload within 10 s.
+        Returns once new sessions see them. Raises SandboxError when the server does not reload within 30 s.
         """
         pid = self.pid()
         if pid is None:
@@ -211,7 +212,7 @@ class Cluster:
             try:
                 wait_until(
                     lambda: session.execute("select pg_catalog.pg_conf_load_time()").fetchone() != loaded,
-                    10.0, _CLOCK, every=0.01, what="new settings",
+                    _ANSWER_TIMEOUT, _CLOCK, every=0.01, what="new settings",
                 )  # fmt: skip
             except TimeoutError as error:
                 raise SandboxError(
@@ -235,7 +236,7 @@ class Cluster:
         return libpq.connect(
             host=str(self.run_dir), port=PORT, user=user, password=password, dbname=dbname,
             sslmode="disable", gssencmode="disable", channel_binding="disable", client_encoding="utf8",
-            options=f"-c statement_timeout=0{options}", connect_timeout=10, application_name="drills sandbox",
+            options=f"-c statement_timeout=0{options}", connect_timeout=int(_ANSWER_TIMEOUT), application_name="drills sandbox",
         )  # fmt: skip
 
     def backup_to(self, folder: Path) -> None:

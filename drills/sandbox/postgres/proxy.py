@@ -40,7 +40,7 @@ _READY_FOR_QUERY = (b"Z\0\0\0\5I", b"Z\0\0\0\5T", b"Z\0\0\0\5E")  # ends every r
 _START_TIMEOUT = 60.0  # seconds for a client to send its startup packet, as PostgreSQL's authentication_timeout
 _BUFFER = 256 * 1024  # bytes in flight each way before the sender must wait
 _BACKLOG = 128
-_LOOP_TIMEOUT = 15.0  # seconds for one call on the loop's thread
+_LOOP_TIMEOUT = 60.0  # seconds for one call on the loop's thread, on a machine that is busy
 
 
 class ProxyLoop:

@@ -212,7 +212,7 @@ def test_a_server_that_is_not_up_yet_is_said_in_the_protocol(proxy: Proxy, tmp_p
     """A client gets PostgreSQL's own error for it, with its SQLSTATE, and not a bare end of the connection."""
     proxy.point_at(tmp_path / "nobody listens here")
     with pytest.raises(psycopg.OperationalError, match="not yet accepting connections"):
-        psycopg.connect(host="localhost", port=proxy.port, user="u", dbname="d", sslmode="require", connect_timeout=10)
+        psycopg.connect(host="localhost", port=proxy.port, user="u", dbname="d", sslmode="require", connect_timeout=60)
 
 
 def test_a_slow_reader_slows_the_writer(proxy: Proxy, echo: Path) -> None:
@@ -378,5 +378,5 @@ def connect(cluster: Cluster, proxy: Proxy, *, host: str = "localhost", **how: A
     """A session through the proxy."""
     return psycopg.connect(
         "", host=host, port=proxy.port, user="rdsadmin", password=cluster._password, dbname="postgres",
-        connect_timeout=10, autocommit=True, **how,
+        connect_timeout=60, autocommit=True, **how,
     )  # fmt: skip

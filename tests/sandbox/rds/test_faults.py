@@ -89,7 +89,7 @@ def test_an_instance_can_run_out_of_storage(armed: RunningSandbox, origin: Insta
     full = restore(origin, "origin-1", "full", BackupRetentionPeriod=0)
     port = full.reaches("storage-full")["Endpoint"]["Port"]
     with pytest.raises(psycopg.OperationalError, match="refused"):
-        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=3)
+        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=60)
     full.rds.modify_db_instance(DBInstanceIdentifier="full", MultiAZ=True, ApplyImmediately=True)
     eventually(lambda: full.described()["MultiAZ"], "the change")
     full.reaches("storage-full")

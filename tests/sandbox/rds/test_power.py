@@ -23,7 +23,7 @@ def test_a_stopped_instance_refuses_and_a_started_one_has_its_data(beating: Runn
     assert made.reaches("stopped")["Endpoint"]["Port"] == port
     assert beating.control.instance("halted")["pid"] is None
     with pytest.raises(psycopg.OperationalError, match="refused"):
-        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=3)
+        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=60)
     for refuse in (rds.stop_db_instance, rds.reboot_db_instance):
         with pytest.raises(ClientError) as refused:
             refuse(DBInstanceIdentifier="halted")

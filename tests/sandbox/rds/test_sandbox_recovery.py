@@ -79,7 +79,7 @@ def test_a_restore_brings_rows_back_and_its_end_leaves_nothing(
     delete(scratch)
     assert not psutil.pid_exists(pid)
     with pytest.raises(psycopg.OperationalError, match="refused"):
-        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=3)
+        psycopg.connect(host="localhost", port=port, user=MASTER, dbname="app", connect_timeout=60)
     rds.delete_db_parameter_group(DBParameterGroupName="scratch-pg")
     rds.delete_db_subnet_group(DBSubnetGroupName="scratch-net")
     ec2.delete_security_group(GroupId=group["GroupId"])
