@@ -21,6 +21,7 @@ from drills.sandbox.rds.clusters.models import ENGINE, SandboxCluster
 from drills.sandbox.rds.clusters.snapshots import ClusterSnapshots
 from drills.sandbox.rds.instances import SandboxInstance
 from drills.sandbox.rds.lifecycle import Lifecycle
+from drills.sandbox.rds.maintenance_window import windows_not_named
 from drills.sandbox.rds.parameter_groups import ParameterGroups
 from drills.sandbox.rds.quotas import Quotas
 from drills.sandbox.state import DataPlane
@@ -144,7 +145,9 @@ class ClusterMembers:
         for key in ("db_cluster_identifier", *_CLUSTERS_OWN):
             members.pop(key, None)
         members.setdefault("ca_certificate_identifier", limits.CERTIFICATE)
-        db = SandboxInstance(self._backend, self._plane, **(members | shared_members(cluster)))  # type: ignore[abstract]
+        members |= shared_members(cluster)
+        members |= windows_not_named(members)
+        db = SandboxInstance(self._backend, self._plane, **members)  # type: ignore[abstract]
         db.restored = cluster.restored
         alone = all(each.status == "deleting" for each in cluster.instances())
         db.join(cluster, writer=alone, promotion_tier=1 if tier is None else int(tier))
