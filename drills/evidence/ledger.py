@@ -151,11 +151,7 @@ def against_history(
             f"expected an entry for each run of the target that the history has, found none of {_runs(lost)}: they were removed, "
             f"or stand in another copy or the store: fetch them{remedy}"
         )
-    oldest, told = lines[0].started_at, {each.run_id for each in lines}
-    added = [each.record for each in chain.bundles if _was_added(each.record) and each.record.started_at >= oldest]
-    if not told.issuperset(each.run_id for each in added):
-        told |= {each.run_id for each in later()}
-    untold = [line_of(each) for each in added if each.run_id not in told]
+    untold = _untold(chain, lines, later)
     if untold and shared:
         stated.append(
             f"{_runs(untold)} of the chain that the history of this machine does not have: other machines have their own"
@@ -166,6 +162,17 @@ def against_history(
             "over time leave them out; take the history from another copy"
         )
     return Disagreement(tuple(wrong), tuple(stated))
+
+
+def _untold(
+    chain: Chain, lines: Sequence[HistoryLine], later: Callable[[], Sequence[HistoryLine]]
+) -> Sequence[HistoryLine]:
+    """Return the runs of the chain that were added to the history, are not older than it, and are not in it."""
+    oldest, told = lines[0].started_at, {each.run_id for each in lines}
+    added = [each.record for each in chain.bundles if _was_added(each.record) and each.record.started_at >= oldest]
+    if not told.issuperset(each.run_id for each in added):
+        told |= {each.run_id for each in later()}
+    return [line_of(each) for each in added if each.run_id not in told]
 
 
 def _was_added(record: RunRecord) -> bool:
