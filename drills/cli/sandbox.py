@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from drills.clock import SystemClock, since_process_start, wait_until
 from drills.errors import COULD_NOT_RUN, LEFT_BEHIND, ConfigError, DrillError, SandboxError
 from drills.model.servers import POSTGRES_CHOICES
 from drills.sandbox.postgres.leftovers import remove_leftovers
-from drills.sandbox.standalone.files import CHECKOUT, SandboxFiles, State, remove_remains
+from drills.sandbox.standalone.files import SandboxFiles, State, remove_remains
 from drills.sandbox.standalone.interrupts import interruptible
 from drills.sandbox.standalone.users import refuse_while_used
 
@@ -60,7 +59,9 @@ examples:
   drills sandbox status
   drills sandbox status --json | jq -r .endpoint
 """
-_ANSWERS_WITHIN = 5.0  # seconds; nothing that the sandbox does at length keeps it from saying that it is there
+_ANSWERS_WITHIN = (
+    15.0  # seconds, on a machine that is busy; nothing that it does at length keeps it from saying that it is there
+)
 _END_WITHIN = 90.0  # seconds: the server's own clean-up has 60
 _CLOCK = SystemClock()
 
@@ -175,26 +176,24 @@ def _settled(files: SandboxFiles) -> State | None:
 
 def _start(files: SandboxFiles, arguments: list[str]) -> State:
     """Start a keeper in a session of its own and wait for what its sandbox says. Raises SandboxError with its words."""
+    from drills.sandbox.standalone.keeper import begin
+
     with files.write_errors():
         handle = os.open(files.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "wb") as log:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "drills.sandbox.standalone.keeper", files.name, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=CHECKOUT,
-            start_new_session=True,
-        )
-    assert keeper.stdout
-    try:
-        with interruptible(), keeper.stdout:
-            line = keeper.stdout.readline()
-        facts = json.loads(line or '{"error": "the sandbox ended before it answered"}')
-    except BaseException:
-        keeper.terminate()
-        keeper.wait()
-        raise
+    keeper = None
+    with open(handle, "wb") as log, interruptible() as interrupts:
+        try:
+            with interrupts.deferred():
+                keeper = begin(files.name, arguments, log)
+            assert keeper.stdout
+            with keeper.stdout:
+                line = keeper.stdout.readline()
+            facts = json.loads(line or '{"error": "the sandbox ended before it answered"}')
+        except BaseException:
+            if keeper is not None:
+                keeper.terminate()
+                keeper.wait()
+            raise
     state = files.read()
     if "error" in facts or state is None:
         keeper.wait()

@@ -24,6 +24,7 @@ import pytest
 
 from drills.checks import manifest
 from drills.cli import main as cli
+from drills.cli import sandbox as sandbox_command
 from drills.cli import sandbox_sample
 from drills.clock import wait_until
 from drills.config import load as config
@@ -31,9 +32,22 @@ from drills.config.load import EndpointProfile
 from drills.cutover import guards
 from drills.errors import SandboxError
 from drills.sandbox.postgres.binaries import NEEDED
+from drills.sandbox.standalone.files import SandboxFiles
 from drills.sandbox.standalone.interrupts import interruptible
 from tests.support.paths import DRILLS
-from tests.support.standalone import CLOCK, Caller, checkout, client, ended, kill, make_instance, remains_of, servers
+from tests.support.ports import free_port
+from tests.support.standalone import (
+    CLOCK,
+    Caller,
+    alive,
+    checkout,
+    client,
+    ended,
+    kill,
+    make_instance,
+    remains_of,
+    servers,
+)
 
 __all__ = ["checkout"]
 
@@ -182,7 +196,7 @@ def test_in_the_foreground_it_ends_with_a_signal(checkout: Path, number: signal.
     """`--foreground` prints the same facts, stays, and has cleared everything away when it ends with 0."""
     caller = Caller(checkout, "foreground")
     process = caller.start("up", "--foreground")
-    facts = wait_until(caller.running, 60, CLOCK, what="the sandbox")
+    facts = wait_until(caller.running, 90, CLOCK, what="the sandbox")
     if number == signal.SIGTERM:
         make_instance(facts)
     second = caller.call("up", "--foreground")
@@ -222,8 +236,7 @@ def test_the_keepers_death_ends_the_server(checkout: Path) -> None:
     facts = caller.up()
     kill(facts["processes"]["keeper"])
 
-    server = facts["processes"]["server"]
-    wait_until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie", 60, CLOCK)
+    wait_until(lambda: not alive(facts["processes"]["server"]), 60, CLOCK)
     assert servers(facts) == []
     assert not Path(facts["state"]).exists()
     assert caller.call("status", "--json").facts["status"] == "killed"
@@ -270,7 +283,7 @@ def test_a_pid_that_is_somebody_elses_now_is_left_alone(checkout: Path) -> None:
     facts = caller.up()
     state = caller.state
     kill(*facts["processes"].values())
-    with subprocess.Popen(["sleep", "60"]) as somebody:
+    with subprocess.Popen(["sleep", "600"]) as somebody:
         for role in ("keeper", "server"):
             state[role] = {"pid": somebody.pid, "began": psutil.Process(somebody.pid).create_time() - 60}
         (caller.folder / "state.json").write_text(json.dumps(state))
@@ -387,10 +400,7 @@ def test_a_checkout_that_cannot_be_written_to_is_one_sentence(tmp_path: Path, ch
 
 def test_a_given_port_is_used(checkout: Path) -> None:
     """--port is where it answers, so that a configuration can name it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    caller = Caller(checkout, "port")
+    caller, port = Caller(checkout, "port"), free_port()
 
     assert caller.up("--port", str(port))["endpoint"] == f"http://127.0.0.1:{port}"
     caller.call("down")
@@ -417,7 +427,7 @@ def test_an_empty_sandbox_is_filled_and_what_is_printed_names_all_of_it(
         assert key
         assert manifest.load(stored.read_text(encoding="utf-8"), str(stored), key)
         assert cli.main([*posture, "--target", name, "--json", "--endpoint-url", made["endpoint"]]) == 0
-    with urllib.request.urlopen(guards.check_config(effective).public_url, timeout=10) as answer:
+    with urllib.request.urlopen(guards.check_config(effective).public_url, timeout=60) as answer:
         assert b'"newest_beat": 5,' in answer.read()
     assert caller.call("down").status == 0
     assert not caller.folder.exists()
@@ -506,6 +516,34 @@ def test_a_signal_ends_the_making_of_a_sample_within_any_call() -> None:
     with pytest.raises(SandboxError, match="interrupted by SIGTERM; it is left"), interruptible("it is left"):
         call_that_tries_again()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_right_after_the_keeper_has_begun_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However early the signal comes: no keeper, and no sandbox, stays behind a command that says that it has ended it."""
+    begin, begun = subprocess.Popen, []
+
+    def begin_and_signal(*_: Any, **__: Any) -> subprocess.Popen[bytes]:
+        begun.append(begin([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return begun[0]
+
+    def unhandled(number: int, _frame: object) -> None:
+        raise AssertionError(f"signal {number} would have ended the command alone")
+
+    files = SandboxFiles("early", tmp_path)
+    monkeypatch.setattr("drills.sandbox.standalone.keeper.subprocess.Popen", begin_and_signal)
+    before = signal.signal(signal.SIGTERM, unhandled)
+    try:
+        with files.locked(), pytest.raises(SandboxError, match="interrupted by SIGTERM; the sandbox has been ended"):
+            sandbox_command._start(files, [])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        (keeper,) = begun
+        ended_by = keeper.poll()
+        keeper.kill()
+        keeper.communicate()
+
+    assert ended_by == -signal.SIGTERM
 
 
 def test_a_sandbox_in_the_foreground_is_not_filled_by_the_same_command(checkout: Path) -> None:

@@ -149,6 +149,14 @@ def remains_of(facts: dict[str, Any]) -> list[Any]:
     return [*named, *servers(facts), *(place for place in (state, state.parent) if place.exists())]
 
 
+def alive(pid: int) -> bool:
+    """Return whether a process has not ended; one that nobody has waited for has."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def kill(*pids: int) -> None:
     """SIGKILL these processes so that none of them sees the others die."""
     for number in (signal.SIGSTOP, signal.SIGKILL):

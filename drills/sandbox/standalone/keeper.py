@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from drills import work_folder
 from drills.clock import SystemClock
@@ -135,6 +135,18 @@ class Keeper:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wakeup, 4096)
         return ready
+
+
+def begin(name: str, arguments: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a keeper in a session of its own, which writes what goes wrong to `log`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "drills.sandbox.standalone.keeper", name, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd=CHECKOUT,
+        start_new_session=True,
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
