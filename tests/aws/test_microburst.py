@@ -7,7 +7,6 @@ resets connections, cuts answers off, and delays them.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -35,6 +34,7 @@ from drills.errors import DrillError, RestoreFailed
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal, new_run_id
 from tests.support.clock import NOON
+from tests.support.ports import free_port
 from tests.support.rds import create, names_there
 from tests.support.sandbox import RunningSandbox
 
@@ -79,9 +79,7 @@ class Proxy:
 @pytest.fixture(scope="module")
 def proxy(sandbox: RunningSandbox) -> Iterator[Proxy]:
     """A microburst before the session's sandbox, whose keys it signs with; it listens on loopback."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "microburst", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--upstream", sandbox.endpoint, "--resign"],
@@ -98,11 +96,11 @@ def proxy(sandbox: RunningSandbox) -> Iterator[Proxy]:
             return False
 
     try:
-        wait_until(answers, 30.0, SystemClock(), every=0.1, what="microburst to answer")
+        wait_until(answers, 90.0, SystemClock(), every=0.1, what="microburst to answer")
         yield made
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

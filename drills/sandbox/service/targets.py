@@ -105,7 +105,8 @@ class TargetRegistry:
     def drain(self, task: str) -> None:
         """Drain a task's targets."""
         for target in self.of_task(task):
-            target.drain()
+            with self._lock:
+                target.drain()
 
     def remove(self, task: str) -> None:
         """Remove a task's targets."""
@@ -132,7 +133,10 @@ class TargetRegistry:
             for target in targets:
                 if target.state != "draining":
                     check = self._check_of(target.group)
-                    if target.record(_probe(target.local_port, check.path), check):
+                    status = _probe(target.local_port, check.path)
+                    with self._lock:  # it may be drained now
+                        changed = target.record(status, check)
+                    if changed:
                         self._changed(target.task)
             if not self._plane.clock.wait_until(self._plane.clock.monotonic() + self._plane.delays.health_check):
                 raise Ending("The sandbox is being ended.")

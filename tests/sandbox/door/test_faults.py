@@ -5,7 +5,6 @@ from __future__ import annotations
 import email.utils
 import http.client
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -194,10 +193,10 @@ def test_a_job_may_not_be_found_yet(box: RunningSandbox, database: Instance) -> 
 def test_what_was_made_long_ago_is_found(box: RunningSandbox, database: Instance) -> None:
     """After a minute, or the fault's seconds, nothing is new any more."""
     create(box, "aged")
-    box.control.arm("not-found-after-create", service="rds", times=None, seconds=5)
+    box.control.arm("not-found-after-create", service="rds", times=None, seconds=600)
     with pytest.raises(ClientError):
         box.client("rds").describe_db_instances(DBInstanceIdentifier="aged")
-    box.control.forward(6)
+    box.control.forward(601)
 
     assert box.client("rds").describe_db_instances(DBInstanceIdentifier="aged")["DBInstances"]
     assert struck(box) == 1
@@ -207,28 +206,36 @@ def test_what_was_made_long_ago_is_found(box: RunningSandbox, database: Instance
 
 
 def test_an_answer_that_never_comes_holds_up_nobody_else(box: RunningSandbox) -> None:
-    """The call is carried out, its client gives up, and meanwhile others are answered."""
-    box.control.arm("no-response", service="backup", operation="CreateBackupVault", name="silent")
-    impatient = patient(box, "backup", 1, read_timeout=5)
-    given_up: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            impatient.create_backup_vault(BackupVaultName="silent")
-        except Exception as error:
-            given_up.append(error)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
+    """The call is carried out, its client gives up, and while another waits for ever others are answered."""
+    box.control.arm("no-response", service="rds")
+    held = held_up(box)
     eventually(lambda: struck(box) == 1, "the fault to strike")
-    seen = box.client("backup").list_backup_vaults()["BackupVaultList"]
-    assert asking.is_alive()
-    asking.join(60)
+    assert box.client("rds").describe_db_instances()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    held.close()
 
-    assert isinstance(given_up[0], ReadTimeoutError)
+    box.control.arm("no-response", service="backup", operation="CreateBackupVault", name="silent")
+    with pytest.raises(ReadTimeoutError):
+        patient(box, "backup", 1, read_timeout=1).create_backup_vault(BackupVaultName="silent")
+
+    def logged() -> list[tuple[int, str]]:
+        calls = box.control.calls(operation="CreateBackupVault")
+        return [
+            (call["status"], call["fault"]) for call in calls if call["parameters"].get("backupVaultName") == "silent"
+        ]
+
+    assert eventually(logged, "the call to be in the log") == [(200, "no-response")]
+    seen = box.client("backup").list_backup_vaults()["BackupVaultList"]
     assert "silent" in [each["BackupVaultName"] for each in seen]
-    (call,) = box.control.calls(operation="CreateBackupVault")[-1:]
-    assert (call["status"], call["fault"]) == (200, "no-response")
+
+
+def held_up(box: RunningSandbox) -> http.client.HTTPConnection:
+    """A connection on which DescribeDBInstances was asked for, whose client waits for ever."""
+    host, port = box.endpoint.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=90)
+    signed = signing.headers(box.keys, "rds", "POST / HTTP/1.1", f"{host}:{port}", box.region).splitlines()
+    headers = dict(line.split(": ", 1) for line in (*signed, "Content-Type: application/x-www-form-urlencoded"))
+    connection.request("POST", "/", b"Action=DescribeDBInstances&Version=2014-10-31", headers)
+    return connection
 
 
 @pytest.mark.parametrize("kind", ["lost-answer", "server-error"])
@@ -238,9 +245,9 @@ def test_a_call_whose_answer_is_lost_is_carried_out(box: RunningSandbox, kind: s
     box.control.arm(kind, service="backup", operation="CreateBackupVault", name=name)
 
     with pytest.raises(ClientError) as refused:
-        patient(box, "backup", 2).create_backup_vault(BackupVaultName=name)
+        patient(box, "backup", 2, read_timeout=600).create_backup_vault(BackupVaultName=name)
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
     assert refused.value.response["Error"]["Code"] == "AlreadyExistsException"
     first, second = box.control.calls(operation="CreateBackupVault")[-2:]
     assert (first["status"], first["fault"], second["fault"]) == (200, kind, "")
@@ -251,16 +258,12 @@ def test_a_client_that_waits_for_ever_does_not_hold_up_the_end() -> None:
     """The sandbox ends while a connection is held."""
     running = start_sandbox()
     running.control.arm("no-response", service="rds")
-    host, port = running.endpoint.removeprefix("http://").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
-    signed = signing.headers(running.keys, "rds", "POST / HTTP/1.1", f"{host}:{port}", running.region).splitlines()
-    headers = dict(line.split(": ", 1) for line in (*signed, "Content-Type: application/x-www-form-urlencoded"))
-    connection.request("POST", "/", b"Action=DescribeDBInstances&Version=2014-10-31", headers)
+    connection = held_up(running)
     eventually(lambda: running.control.faults()[0]["struck"] == 1, "the fault to strike")
     began = time.monotonic()
 
-    assert end_sandbox(running, timeout=30) == 0
-    assert time.monotonic() - began < 30
+    assert end_sandbox(running, timeout=90) == 0
+    assert time.monotonic() - began < 90
     with pytest.raises((http.client.BadStatusLine, OSError)):
         connection.getresponse()
     connection.close()
@@ -290,13 +293,13 @@ def test_a_skewed_clock_is_ahead_in_header_and_answers(box: RunningSandbox, data
 
 def test_a_port_refuses_for_a_while_after_available(box: RunningSandbox) -> None:
     """An instance that is `available` may still refuse its first clients."""
-    box.control.arm("connection-refused", name="shy", seconds=60)
+    box.control.arm("connection-refused", name="shy", seconds=600)
     shy = create(box, "shy")
     shy.available()
     with pytest.raises(psycopg.OperationalError, match="refused"):
         shy.connect()
     assert struck(box) == 1
-    box.control.forward(60)
+    box.control.forward(600)
 
     eventually(lambda: _answers(shy), "shy to answer")
 
@@ -304,12 +307,13 @@ def test_a_port_refuses_for_a_while_after_available(box: RunningSandbox) -> None
 def test_an_open_port_begins_to_refuse_when_the_fault_is_armed(box: RunningSandbox, database: Instance) -> None:
     """Sessions are cut, new ones refused, and after its seconds it answers again without anybody's doing."""
     with database.connect() as session:
-        box.control.arm("connection-refused", name="calm", seconds=0.5)
+        box.control.arm("connection-refused", name="calm", seconds=600)
         assert struck(box) == 1
         with pytest.raises(psycopg.OperationalError):
             session.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError, match="refused"):
         database.connect()
+    box.control.forward(600)
 
     eventually(lambda: _answers(database), "calm to answer again")
 
@@ -324,15 +328,17 @@ def _answers(database: Instance) -> bool:
 def test_first_reads_are_slow_and_right(box: RunningSandbox, database: Instance) -> None:
     """Connecting is as quick as ever, the first answers come late and whole, the next as quick as ever (lazy loading)."""
     box.control.arm("slow-reads", name="calm", seconds=0.8, times=2)
-    took = []
-    with database.connect() as session:
-        for _ in range(6):
-            began = time.monotonic()
-            rows = session.execute("SELECT n FROM generate_series(1, 20000) n").fetchall()
-            took.append(time.monotonic() - began)
-            assert len(rows) == 20_000
 
-    assert min(took[:2]) >= 0.8 > min(took[2:])  # of several: a machine that is busy is slow now and then
+    def took(session: psycopg.Connection[Any]) -> float:
+        began = time.monotonic()
+        rows = session.execute("SELECT n FROM generate_series(1, 20000) n").fetchall()
+        assert len(rows) == 20_000
+        return time.monotonic() - began
+
+    with database.connect() as session:
+        assert min(took(session), took(session)) >= 0.8
+        assert struck(box) == 2
+        assert any(took(session) < 0.8 for _ in range(60))  # a machine that is busy is slow now and then
     assert struck(box) == 2
 
 
@@ -341,13 +347,13 @@ def test_a_late_name_is_waited_for(box: RunningSandbox, database: Instance) -> N
     seen = database.described()["Endpoint"]
     endpoint = Endpoint(seen["Address"], seen["Port"], MASTER, SecretStr(database.password), Path(box.ca))
     connect = connector(endpoint, late_name_resolver(box.control))
-    box.control.arm("late-name", name="calm", seconds=30)
+    box.control.arm("late-name", name="calm", seconds=600)
     with pytest.raises(psycopg.OperationalError, match="failed to resolve host 'localhost'"):
         connect("app")
     with pytest.raises(psycopg.OperationalError, match="late"):
         connect("app")
     assert struck(box) == 1
-    box.control.forward(30)
+    box.control.forward(600)
 
     wait_for_connection(connect, "app", SystemClock(), timeout=60.0, key="targets.orders.timeout", every=0.1)
     assert struck(box) == 1

@@ -354,6 +354,8 @@ def _settled(target: RunningSandbox) -> None:
         if any(job["State"] in ("CREATED", "PENDING", "RUNNING") for job in jobs):
             return False
         seen = target.client("rds").describe_db_instances()["DBInstances"]
+        if any(each["PendingModifiedValues"] for each in seen):  # a change whose thread has not begun yet
+            return False
         return not any(each["DBInstanceStatus"].startswith(passing) for each in seen)
 
     eventually(quiet, "everything to settle", timeout=120.0)
