@@ -53,7 +53,7 @@ def gone(own_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) 
     scene = make_scene(own_sandbox, "kept", tmp_path_factory.mktemp("kept"), BackupRetentionPeriod=1)
     words = [scene.command("plan")[0], "posture", "--target", scene.name, "--endpoint-url", own_sandbox.endpoint]
     looked = subprocess.run(
-        words, cwd=scene.folder, env=scene.environment, capture_output=True, text=True, timeout=120, check=False
+        words, cwd=scene.folder, env=scene.environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert list((scene.folder / "posture").glob("*.json")), looked.stdout + looked.stderr
     remove(scene, scene.name, DeleteAutomatedBackups=False)

@@ -21,6 +21,7 @@ from drills.recovery import host
 from drills.recovery.host import HostFact, HostFacts
 from tests.support.checked import Checked, checked
 from tests.support.cluster import module_state
+from tests.support.ports import free_port
 
 __all__ = ["checked", "module_state"]
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -34,8 +35,8 @@ def here() -> Any:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A socket that listens on all addresses of this machine."""
-    with socket.create_server(("0.0.0.0", 0)) as server:
+    """A socket that listens on all addresses of this machine, at a port that nobody is given when it is closed."""
+    with socket.create_server(("0.0.0.0", free_port())) as server:
         yield server
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import json
 import signal
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +32,7 @@ from tests.support.clock import NOON, HandClock
 from tests.support.example_record import green_drill
 from tests.support.lossy import ACCOUNT, REGION, LossyAws, make_instance, make_parameter_group
 from tests.support.models import mock_aws
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -48,9 +48,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
 
 def test_what_was_in_a_sandbox_that_died_is_not_still_there(tmp_path: Path, journal: Journal) -> None:
     """Its instances were processes of this machine, which the supervisor sweeps; nothing is left in any AWS."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    endpoint = f"http://127.0.0.1:{free_port()}"
     (tmp_path / SERVICE_NAME).write_text(json.dumps({"endpoint": endpoint, "ca": "none"}))
 
     finish.clean(tmp_path, journal)
