@@ -118,7 +118,7 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
     )
     instance.available()
     sandbox.control.forward(4 * DAY)
-    settled(instance, clients)
+    settled(instance, clients, points=4)
     config = tmp_path_factory.mktemp("config") / "drill.toml"
     config.write_text(CONFIG)
     target = load(config, profile=None, target=None, environment={}).target
@@ -126,12 +126,15 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Protected]:
     end_sandbox(sandbox)
 
 
-def settled(instance: Instance, clients: Clients) -> None:
-    """Wait until every point is completed and the archive has caught up with the clock."""
+def settled(instance: Instance, clients: Clients, points: int) -> None:
+    """Wait until so many points and their copies are completed, and the archive has caught up with the clock."""
 
     def probe() -> bool:
-        points = clients.backup.list_recovery_points_by_backup_vault(BackupVaultName=VAULT)["RecoveryPoints"]
-        return bool(points) and all(each["Status"] == "COMPLETED" for each in points)
+        vaults = (VAULT, "copies")
+        listed = [clients.backup.list_recovery_points_by_backup_vault(BackupVaultName=each) for each in vaults]
+        found = [[each["Status"] for each in answer["RecoveryPoints"]] for answer in listed]
+        return all(len(each) >= points and set(each) == {"COMPLETED"} for each in found)
 
-    eventually(probe, "the points of the plan")
+    eventually(probe, "the points of the plan and their copies")
     instance.available()
+    instance.restorable_past(instance.sandbox.control.now())
