@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
@@ -13,9 +14,11 @@ from rich.console import Console
 from drills.cli.demo import command, show
 from drills.cli.demo.show import DAMAGED, Side
 from drills.cli.fleet.pool import Event
+from drills.cli.main import main
 from drills.cli.run import DAMAGE
 from drills.clock import SystemClock
 from drills.config.load import load
+from drills.files import try_lock
 from drills.model.finding import CheckResult, Finding
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Phase
@@ -131,3 +134,21 @@ def test_its_runs_are_kept_apart_from_yours(tmp_path: Path, monkeypatch: pytest.
 def test_the_kinds_of_damage_are_those_of_a_run() -> None:
     """Whoever has seen the demo can do the same with data of their own."""
     assert set(command.DAMAGE) == set(DAMAGE)
+
+
+def test_two_demos_at_once_do_not_take_each_others_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second ends with one sentence before it touches what the runs of the first have written."""
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    (tmp_path / "good.run").write_text("20261123-141503-a1b2")
+    held = os.open(tmp_path, os.O_RDONLY)
+    assert try_lock(held)
+    try:
+        assert main(["demo"]) == 12
+    finally:
+        os.close(held)
+    assert capsys.readouterr().err == (
+        f"drills: expected no other drills demo in {tmp_path}, found one that runs: let it end first\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["good.run"]

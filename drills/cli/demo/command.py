@@ -7,7 +7,10 @@ Their evidence lies in build/demo, so that they are in no chain and no history o
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from drills.cli.common import CHECKOUT, OUT, Command
@@ -15,6 +18,7 @@ from drills.cli.demo.show import NAMES, Side, end, facts, follow, judge, record_
 from drills.cli.fleet.pool import carry_out, start_run
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, DrillError
+from drills.files import try_lock
 from drills.printable import to_json
 from drills.record import RUN_ID
 from drills.run import lifeline, signals
@@ -70,6 +74,27 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Drill both, show them side by side, and return 0 where the good one passed and every damage was named."""
     folder = FOLDER.absolute()
+    with _alone(folder):
+        return _demonstrate(options, folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only demo of the checkout: another would take the files in which its runs say which they are."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise DrillError(f"expected to write to {folder}, found: {error.strerror}") from error
+    try:
+        if not try_lock(held):
+            raise DrillError(f"expected no other drills demo in {folder}, found one that runs: let it end first")
+        yield
+    finally:
+        os.close(held)
+
+
+def _demonstrate(options: argparse.Namespace, folder: Path) -> int:
     configs = {name: _configure(folder, name) for name in NAMES}
     damage = tuple(dict.fromkeys(options.damage or DAMAGE))
     clock, console = SystemClock(), Screen(stderr=options.json)
