@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.read import error_code
+from drills.clock import SystemClock
 from drills.errors import ConfigError, NotSealed
 from drills.evidence.sums import SIGNATURE, STAMP, SUMS
 
@@ -29,6 +30,9 @@ _HALF = re.compile(r"\..+\.[0-9a-f]{16}", re.DOTALL)  # what a process writes, o
 
 KEY_ENDING, PRIVATE = ".key", 0o600
 CONFLICTS = 5  # uploads of one object that may be in each other's way
+CONFLICT_SECONDS = (
+    0.4  # that are waited before the second of them, and twice as long before each further one: 6 s for all
+)
 
 
 def _refuse_other(kept: bytes, data: bytes, expected: str) -> None:
@@ -207,7 +211,9 @@ class S3Store:
 
     def claim(self, name: str, data: bytes) -> bytes:
         """Upload an object; see `Store.claim`."""
-        for _ in range(CONFLICTS):
+        for number in range(CONFLICTS):
+            if number:  # the other upload goes on: nothing is there yet
+                SystemClock().sleep(CONFLICT_SECONDS * 2 ** (number - 1))
             if self._make(self._key(name), data):
                 return data
             if (found := self.get(name)) is not None:

@@ -249,8 +249,10 @@ class Conflicting:
         return self._client.put_object(**given)
 
 
-def test_a_conflict_of_two_uploads_is_tried_again(clients: Clients) -> None:
-    """The object of whoever was first decides; where there is none yet, a few times, and then a sentence."""
+def test_a_conflict_of_two_uploads_is_tried_again(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object of whoever was first decides; where there is none yet, a few times within seconds, and then a sentence."""
+    waited: list[float] = []
+    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: waited.append(seconds))
     url = f"s3://{bucket_of(clients, lock=False)}/drills"
 
     def store(conflicts: int) -> S3Store:
@@ -260,3 +262,4 @@ def test_a_conflict_of_two_uploads_is_tried_again(clients: Clients) -> None:
     assert store(1).claim("a", b"other") == b"mine"
     with pytest.raises(NotSealed, match="S3 answered with a conflict: try again"):
         store(CONFLICTS).claim("b", b"mine")
+    assert waited == [0.4, 0.8, 0.4, 0.8, 1.6, 3.2]
