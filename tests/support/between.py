@@ -43,7 +43,7 @@ class _Another:
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _armed and event in _STEPS and isinstance(arguments[0], str | bytes | os.PathLike):
-        _armed[0].see(event, os.fsdecode(arguments[0]))
+        _armed[0].see(event, os.path.abspath(os.fsdecode(arguments[0])))
 
 
 sys.addaudithook(_hook)
