@@ -29,6 +29,7 @@ from drills.history.store import append_text
 from drills.model.coverage import Learned
 from drills.model.record import Setting
 from drills.record import Journal, load
+from reports.fleet import show
 from tests.support.example_record import START, green_drill
 from tests.support.ledger import kept
 
@@ -405,6 +406,27 @@ def test_a_fleet_that_ends_while_it_is_shown_was_not_killed(
     monkeypatch.setattr(work_folder, "is_held", ends)
     assert main(["report", str(path.parent)]) == 0
     assert "was killed" not in capsys.readouterr().out
+
+
+def test_the_last_scorecard_of_a_fleet_is_not_replaced_by_one_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fleet ends, and writes its own, after its record was read to be shown and before that is written."""
+    path = one_of_one(tmp_path)
+    ended = dataclasses.replace(records.load(path.parent), code=0, all_codes=(0,))
+    held = work_folder.hold(path.parent / "members")
+    write = show.write
+
+    def ends(folder: Path, fleet: FleetRecord) -> None:
+        if records.load(path.parent).code is None:
+            records.save(path.parent, ended)
+            write(path.parent, ended)
+        write(folder, fleet)
+
+    monkeypatch.setattr(show, "write", ends)
+    assert main(["report", str(path.parent)]) == 0
+    os.close(held)
+    assert "not ended" not in (path.parent / "summary.md").read_text()
 
 
 def test_what_a_process_was_writing_is_not_joined(tmp_path: Path) -> None:

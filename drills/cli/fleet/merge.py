@@ -80,7 +80,7 @@ def is_fleet(folder: Path) -> bool:
 def show_again(folder: Path) -> int:
     """Write and show the scorecard of a fleet again, from its record; 0. Raises DrillError."""
     held = work_folder.is_held(folder / "members")  # asked first: a fleet that ends meanwhile has its end in its record
-    fleet = records.load(folder)
+    fleet = read = records.load(folder)
     left = Left((folder.absolute().parent.parent,))
     goes_on = fleet.code is None and held
     checked = backed(fleet, folder, left, goes_on=goes_on)
@@ -89,6 +89,10 @@ def show_again(folder: Path) -> int:
         show.write(folder, fleet)
     except OSError as error:
         raise DrillError(f"expected to write the scorecard into {folder}, found: {error.strerror}") from error
+    if (
+        goes_on and records.load(folder) != read
+    ):  # else its own last scorecard may have been replaced by one from before
+        return show_again(folder)
     show.terminal(fleet, folder, Screen())
     return 0
 
