@@ -69,7 +69,7 @@ def source(checked: Checked) -> Checked:
     """The sample with a canary, unlogged tables and partitions beside it."""
     with checked.cluster.connect("orders") as admin:
         admin.execute(MORE.encode())
-        admin.execute("vacuum analyze")  # or autovacuum does, some time: the check of the files goes by its counts
+        admin.execute("vacuum analyze")  # the check of the files goes by its counts
     with checked.connect("orders") as master:
         writer.install(master)
         for _ in range(5):

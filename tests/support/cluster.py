@@ -87,10 +87,16 @@ def cluster_in(state: Path, binaries: Binaries, name: str, password: str = PASSW
 
 @cache
 def template(binaries: Binaries, fill: Callable[[Cluster], None] | None = None) -> Path:
-    """A data folder to copy: initdb, and what `fill` puts into the running server, once for each PostgreSQL."""
+    """A data folder to copy: initdb, and what `fill` puts into the running server, once for each PostgreSQL.
+
+    Its servers vacuum and analyse nothing by themselves, some minute after their start: what a test finds would hang on how busy
+    the machine is, as sizes, plans, locks and the oldest transaction do.
+    """
     made = cluster_in(shared(), binaries, f"t{next(_numbers)}")
     if fill is None:
         made.create()
+        with (made.data / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write("autovacuum = off\n")
         return made.data
     make(made)
     made.start(SHORT_LOG)

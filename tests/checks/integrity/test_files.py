@@ -26,7 +26,7 @@ def cluster(request: pytest.FixtureRequest, state: Path) -> Iterator[Cluster]:
     """A running server of each origin."""
     made = cluster_in(state, usable(request.param), request.param)
     make(made)
-    made.start({"autovacuum": "off"})
+    made.start()
     yield made
     made.kill()
 
