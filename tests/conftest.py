@@ -13,7 +13,7 @@ from tests.support.evaluating import simulator
 from tests.support.measured import pytest_sessionfinish
 from tests.support.memory import use_memory
 from tests.support.models import read_models_once
-from tests.support.rds import beating
+from tests.support.rds import beating, steady
 from tests.support.sandbox import sandbox
 from tests.support.selecting import pytest_collection_modifyitems
 from tests.support.service import own_sandbox
@@ -34,6 +34,7 @@ __all__ = [
     "simulator",
     "source",
     "staged",
+    "steady",
 ]
 
 

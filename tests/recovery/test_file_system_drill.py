@@ -70,16 +70,16 @@ Begin = Callable[[str], Begun]
 
 
 @pytest.fixture
-def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
+def begin(steady: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     """Stages a file system of an id of its own, and opens a run of it; removes it, and its recovery points, at the end."""
     begun: list[Begun] = []
-    beating.control.clear_faults()
+    steady.control.clear_faults()
 
     def stage(name: str) -> Begun:
         text = CONFIG.format(name=name, file_system=id_of(name))
-        folder, config, journal = open_run(beating, tmp_path, name, text)
+        folder, config, journal = open_run(steady, tmp_path, name, text)
         file_system_stage._stage(folder, journal)
-        begun.append(Begun(beating, folder, name, config))
+        begun.append(Begun(steady, folder, name, config))
         return begun[-1]
 
     yield stage
@@ -87,7 +87,7 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
         for file_system in each.file_systems():
             each.efs.delete_file_system(FileSystemId=file_system)
         with contextlib.suppress(ClientError):
-            forget(beating, f"{each.name}-vault")
+            forget(steady, f"{each.name}-vault")
 
 
 def test_a_file_system_is_recovered_judged_and_removed_with_its_source_and_without(begin: Begin) -> None:

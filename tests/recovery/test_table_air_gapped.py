@@ -58,9 +58,9 @@ class Production:
 
 
 @pytest.fixture(scope="module")
-def production(beating: RunningSandbox) -> Production:
+def production(steady: RunningSandbox) -> Production:
     """An account of its own: what lies in the vault cannot be removed. Nothing of it is in the account that drills."""
-    owner, table, vault = new_account(beating), "orders_Table.1", f"bunker-{secrets.token_hex(4)}"
+    owner, table, vault = new_account(steady), "orders_Table.1", f"bunker-{secrets.token_hex(4)}"
     dynamodb, backup = owner.client("dynamodb"), owner.client("backup")
     arn = stage._create(dynamodb, table, {})
     stage._write(dynamodb, table, "placed_at", range(60), SystemClock().now().timestamp())
@@ -77,12 +77,12 @@ def production(beating: RunningSandbox) -> Production:
 
 
 @pytest.fixture
-def begin(beating: RunningSandbox, production: Production, tmp_path: Path) -> Callable[[str, str], TableDrill]:
+def begin(steady: RunningSandbox, production: Production, tmp_path: Path) -> Callable[[str, str], TableDrill]:
     """Opens a drill in the account of the recovery, of the table that lies in the other one."""
 
     def drill(vault: str, access: str) -> TableDrill:
         text = CONFIG.format(table=production.table, vault=vault, access=access)
-        folder, _, journal = open_run(beating, tmp_path, "orders", text)
+        folder, _, journal = open_run(steady, tmp_path, "orders", text)
         write_atomically(folder / context.MANIFEST_NAME, production.manifest)
         return context.open_table_drill(folder, journal)
 
@@ -103,7 +103,7 @@ def restored_from(record: RunRecord) -> str:
 
 
 def test_a_table_is_restored_from_a_vault_that_another_account_shares(
-    beating: RunningSandbox, production: Production, begin: Callable[[str, str], TableDrill], tmp_path: Path
+    steady: RunningSandbox, production: Production, begin: Callable[[str, str], TableDrill], tmp_path: Path
 ) -> None:
     """Every item is there though the account that restores has no such table; the copy lies there, and is removed."""
     production.owner.client("ram").create_resource_share(
@@ -116,7 +116,7 @@ def test_a_table_is_restored_from_a_vault_that_another_account_shares(
     assert restored_from(record) == AIR_GAPPED
     assert next(each for each in restoration.checks if each.name == "items").compared == 60
     assert all(phase.name != WAITING for phase in record.phases)
-    here = beating.client("dynamodb")
+    here = steady.client("dynamodb")
     tags = here.list_tags_of_resource(
         ResourceArn=here.describe_table(TableName=restoration.instance_id)["Table"]["TableArn"]
     )["Tags"]
@@ -127,10 +127,10 @@ def test_a_table_is_restored_from_a_vault_that_another_account_shares(
 
 
 def test_a_drill_waits_for_the_approval_of_a_team_and_counts_that_wait(
-    beating: RunningSandbox, production: Production, begin: Callable[[str, str], TableDrill], tmp_path: Path
+    steady: RunningSandbox, production: Production, begin: Callable[[str, str], TableDrill], tmp_path: Path
 ) -> None:
     """The phase says for whom it waits while it does; approved, the drill goes on, and the wait is part of the RTA."""
-    backup, name = beating.client("backup"), f"access-{secrets.token_hex(4)}"
+    backup, name = steady.client("backup"), f"access-{secrets.token_hex(4)}"
     made: dict[str, Any] = backup.create_restore_access_backup_vault(
         SourceBackupVaultArn=production.arn, BackupVaultName=name
     )
@@ -138,7 +138,7 @@ def test_a_drill_waits_for_the_approval_of_a_team_and_counts_that_wait(
     with ThreadPoolExecutor(1) as pool:
         recovered = pool.submit(drill.recover)
         shown = eventually(lambda: _waiting(tmp_path / "run", recovered.done), "the wait to be shown")
-        beating.control.decide(made["RestoreAccessBackupVaultArn"], approved=True)
+        steady.control.decide(made["RestoreAccessBackupVaultArn"], approved=True)
         recovered.result(timeout=60)
     record = load(tmp_path / "run")
     assert shown.startswith(f'waiting for the approval of access to the vault "{name}" by {TEAM}, asked for at ')

@@ -72,16 +72,16 @@ Begin = Callable[..., Begun]
 
 
 @pytest.fixture
-def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
+def begin(steady: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     """Stages a table under a name of its own, and opens a run of it; removes it, and its recovery points, at the end."""
     begun: list[Begun] = []
 
     def stage(name: str, *, damage: tuple[str, ...] = (), staged: bool = True) -> Begun:
         text = CONFIG.format(name=name, table=f"{name}_Table.1")
-        folder, config, journal = open_run(beating, tmp_path, name, text, damage=damage)
+        folder, config, journal = open_run(steady, tmp_path, name, text, damage=damage)
         if staged:
             table_stage._stage(folder, journal)
-        begun.append(Begun(beating, folder, name, config))
+        begun.append(Begun(steady, folder, name, config))
         return begun[-1]
 
     yield stage
@@ -90,7 +90,7 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
             with contextlib.suppress(ClientError):  # one that is being deleted already
                 each.dynamodb.delete_table(TableName=name)
         with contextlib.suppress(ClientError):  # one that staged nothing has no vault
-            forget(beating, f"{each.name}-vault")
+            forget(steady, f"{each.name}-vault")
 
 
 def test_a_table_is_recovered_compared_measured_and_removed(begin: Begin) -> None:

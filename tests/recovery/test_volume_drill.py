@@ -79,15 +79,15 @@ Begin = Callable[[str], Begun]
 
 
 @pytest.fixture
-def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
+def begin(steady: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
     """Stages a volume of an id of its own, and opens a run of it; removes it, and its recovery points, at the end."""
     begun: list[Begun] = []
 
     def stage(name: str) -> Begun:
         text = (CONFIG + BESIDE).format(name=name, volume=id_of(name))
-        folder, config, journal = open_run(beating, tmp_path, name, text)
+        folder, config, journal = open_run(steady, tmp_path, name, text)
         volume_stage._stage(folder, journal)
-        begun.append(Begun(beating, folder, name, config))
+        begun.append(Begun(steady, folder, name, config))
         return begun[-1]
 
     yield stage
@@ -95,7 +95,7 @@ def begin(beating: RunningSandbox, tmp_path: Path) -> Iterator[Begin]:
         for volume in each.volumes():
             each.ec2.delete_volume(VolumeId=volume)
         with contextlib.suppress(ClientError):
-            forget(beating, f"{each.name}-vault")
+            forget(steady, f"{each.name}-vault")
 
 
 def test_a_volume_is_recovered_judged_measured_and_removed_and_never_passes_whole(begin: Begin) -> None:

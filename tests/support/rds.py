@@ -32,6 +32,14 @@ def beating() -> Iterator[RunningSandbox]:
     end_sandbox(running)
 
 
+@pytest.fixture(scope="session")
+def steady() -> Iterator[RunningSandbox]:
+    """A sandbox with a quick heartbeat for drills, which go by this machine's clock: nobody may wind its own."""
+    running = start_sandbox(delays=QUICK_BEAT, steady=True)
+    yield running
+    end_sandbox(running)
+
+
 def eventually(probe: Callable[[], Any], what: str, timeout: float = 60.0) -> Any:
     """What `probe` returns once it is true."""
     return wait_until(probe, timeout, SystemClock(), every=0.03, what=what)

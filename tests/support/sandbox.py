@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class RunningSandbox:
     process: subprocess.Popen[bytes]
     log: int  # a descriptor of what it writes to standard error
     keys: SandboxKeys
+    steady: bool  # whether its clock is not to be wound
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client that repeats nothing, so that an error is seen as it was sent."""
@@ -56,10 +58,20 @@ class RunningSandbox:
     @property
     def control(self) -> SandboxControl:
         """The sandbox's own API."""
-        return SandboxControl(self.endpoint, self.keys)
+        return (SteadyControl if self.steady else SandboxControl)(self.endpoint, self.keys)
 
 
-def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
+class SteadyControl(SandboxControl):
+    """The API of a sandbox whose clock others compare with this machine's."""
+
+    def forward(self, seconds: float) -> datetime:
+        """Refuse."""
+        raise AssertionError(
+            f"expected nobody to wind this sandbox by {seconds:g} s: take one of your own, or `beating`"
+        )
+
+
+def start_sandbox(*arguments: str, delays: str = QUICK, steady: bool = False) -> RunningSandbox:
     """Start a sandbox and wait for its line; the caller ends it with `end_sandbox`."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -88,6 +100,7 @@ def start_sandbox(*arguments: str, delays: str = QUICK) -> RunningSandbox:
         process,
         log,
         find_keys(said["endpoint"]),
+        steady,
     )
 
 
@@ -121,6 +134,6 @@ def _text_of(log: int) -> str:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[RunningSandbox]:
     """One sandbox for the whole session; tests name their instances apart."""
-    running = start_sandbox()
+    running = start_sandbox(steady=True)
     yield running
     end_sandbox(running)
