@@ -34,7 +34,7 @@ LATE, REFUSED, SLOW, FLAPPED, AHEAD = 1.5, 1.0, 1.2, 0.8, 90.0  # seconds
 POLL = 0.15  # longer than it stays available before it flaps, so that nobody gets in between
 QUERIES = (
     NamedQuery.model_validate(
-        {"name": "orders", "sql": "select status, count(*) from shop.orders group by 1", "target": "5s"}
+        {"name": "orders", "sql": "select status, count(*) from shop.orders group by 1", "target": "1s"}
     ),
     NamedQuery(name="customer -- 1", sql="select * from shop.customer where id = 1"),
 )
@@ -168,9 +168,9 @@ def test_a_profile_can_make_every_name_late(late: RunningSandbox) -> None:
     port = made.described()["Endpoint"]["Port"]
 
     assert not late.control.resolves(port)
-    late.control.forward(590)
+    late.control.forward(300)
     assert not late.control.resolves(port)
-    late.control.forward(10)
+    late.control.forward(300)
     assert late.control.resolves(port)
     assert late.control.resolves(port)
 
