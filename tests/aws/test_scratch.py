@@ -88,7 +88,7 @@ def test_the_owners_tags_do_not_replace_the_runs() -> None:
 
 def removed(setup: Setup) -> None:
     """Remove what the run made."""
-    limit = Limit("the clean-up", 20.0, "limits.clean_up", "configured")
+    limit = Limit("the clean-up", 180.0, "limits.clean_up", "configured")
     assert remove_all(setup.clients, setup.journal, setup.clock, every=POLL, limit=limit) == ()
 
 

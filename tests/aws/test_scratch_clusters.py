@@ -132,8 +132,11 @@ def test_a_scratch_cluster_answers_and_is_removed(clients: Clients, source: Clus
 
     groups = scratch.make_groups(names, point, living)
     scratch.restore(names, groups, point)
+    unfinished = ScratchNames.of(run_id, "rehearsal")
+    source.sandbox.control.arm("stuck-creating", service="rds", name=str(unfinished.instance))
+    scratch.restore(unfinished, groups, point)
     with pytest.raises(RestoreFailed, match="creating"):
-        scratch.add_writer(names, living)
+        scratch.add_writer(unfinished, living)
     eventually(lambda: _status(clients, names.instance) == "available", "the scratch cluster")
     scratch.add_writer(names, living)
     copy = Cluster(source.sandbox, str(names.instance), source.password)
@@ -151,7 +154,7 @@ def test_a_scratch_cluster_answers_and_is_removed(clients: Clients, source: Clus
     assert kinds == {"db-cluster", "db-instance", "db-cluster-parameter-group", "db-subnet-group", "security-group"}
     found = {(each.kind, each.id) for each in find(clients).leftovers if each.run_id == run_id}
     assert {("db-cluster", names.instance), ("db-instance", names.writer)} <= found
-    limit = Limit("the clean-up", 60.0, "limits.clean_up", "configured")
+    limit = Limit("the clean-up", 180.0, "limits.clean_up", "configured")
     assert remove_all(clients, journal, clock, every=0.2, limit=limit) == ()
     assert [each for each in find(clients).leftovers if each.run_id == run_id] == []
     assert source.value("SELECT id FROM item") == 7

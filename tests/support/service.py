@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import urllib.error
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import psutil
 import psycopg
 import pytest
 
@@ -167,6 +169,17 @@ def define(sandbox: RunningSandbox, family: str, environment: Mapping[str, str],
         containerDefinitions=[container | more],
     )
     return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+def processes(sandbox: RunningSandbox) -> dict[str, psutil.Process]:
+    """The sandbox's web applications by the id of their task; others of its processes may end meanwhile."""
+    found = {}
+    for child in psutil.Process(sandbox.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = child.cmdline() if child.status() != psutil.STATUS_ZOMBIE else []
+            if "drills.sandbox.service.webapp" in words:
+                found[words[words.index("--task") + 1]] = child
+    return found
 
 
 def subnets(sandbox: RunningSandbox) -> list[str]:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -21,7 +20,17 @@ from drills.sandbox.postgres.postmaster import sweep
 from drills.sandbox.postgres.runas import run_as
 from tests.support.paths import CHECKOUT
 from tests.support.sandbox import RunningSandbox, end_sandbox, start_sandbox
-from tests.support.service import DELAYS, Instance, WebService, define, eventually, make_instance, make_service, subnets
+from tests.support.service import (
+    DELAYS,
+    Instance,
+    WebService,
+    define,
+    eventually,
+    make_instance,
+    make_service,
+    processes,
+    subnets,
+)
 
 pytestmark = [pytest.mark.postgres, pytest.mark.sandbox]
 
@@ -44,16 +53,6 @@ def shop(aws: RunningSandbox) -> Instance:
 def definition(aws: RunningSandbox, shop: Instance) -> str:
     """A task definition that has the password in its environment."""
     return define(aws, "shop", {**shop.settings(), "PGPASSWORD": shop.password})
-
-
-def processes(running: RunningSandbox) -> dict[str, psutil.Process]:
-    """The sandbox's web applications by the id of their task."""
-    found = {}
-    for child in psutil.Process(running.process.pid).children():
-        words = child.cmdline() if child.status() != psutil.STATUS_ZOMBIE else []
-        if "drills.sandbox.service.webapp" in words:
-            found[words[words.index("--task") + 1]] = child
-    return found
 
 
 def code_of(call: Callable[[], Any]) -> str:

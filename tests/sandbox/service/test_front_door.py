@@ -36,6 +36,7 @@ from tests.support.service import (
     get,
     make_instance,
     make_service,
+    processes,
     refused,
     subnets,
 )
@@ -122,8 +123,7 @@ def stop(service: WebService) -> None:
 def process_of(sandbox: RunningSandbox, service: WebService) -> psutil.Process:
     """The process of a service's only task."""
     [task] = service.shown()
-    name = task["taskArn"].split("/")[-1]
-    return next(each for each in psutil.Process(sandbox.process.pid).children() if name in each.cmdline())
+    return processes(sandbox)[task["taskArn"].split("/")[-1]]
 
 
 class TestFrontDoor:
