@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,11 +49,12 @@ def test_a_copy_of_an_answer_is_as_strict(made: Answer) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 403, 503])
-def test_a_page_in_place_of_a_refusal_is_named_and_not_repeated(status: int) -> None:
+def test_a_page_in_place_of_a_refusal_is_named_and_not_repeated(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy's page, or that of an emulator for an operation that it lacks, may hold anything; its status is kept."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))  # between two tries
     with answering("GET", lambda _: (status, b"\n<!doctype html>\n<h1>secret of the proxy</h1>")) as url:
         backup = open_clients(
-            EndpointProfile(endpoint_url=url), environment={}, call=Limit("call", 0.1, "limits.call", "default")
+            EndpointProfile(endpoint_url=url), environment={}, call=Limit("call", 60.0, "limits.call", "default")
         ).backup
         with pytest.raises(ClientError) as raised:
             backup.list_backup_jobs()
