@@ -173,8 +173,7 @@ def at_once(place: Place, *several: Sequence[str], environment: Mapping[str, str
 
 
 def nothing_left(place: Place) -> bool:
-    """Whether no process and no file of any run here is left outside reports/out/; AssertionError names what is."""
-    processes = [found.cmdline() for found in small_run.marked(place.root)]
-    assert processes == []
+    """Whether no process and no file of any run here is left outside reports/out/; an error names what is."""
+    small_run.wait_for_nothing(place.root)  # what is ending when its run returns is not left
     assert place.left == []
     return True

@@ -204,7 +204,14 @@ def wait_for(path: Path, timeout: float = LATE) -> str:
 def wait_for_nothing(*markers: Path | str, timeout: float = LATE) -> None:
     """Wait until no process of the run is left; TimeoutError names those that are."""
     if not lifeline.wait_gone(lambda: marked(*markers), timeout):
-        raise TimeoutError(f"still there after {timeout:g} s: {[found.cmdline() for found in marked(*markers)]}")
+        raise TimeoutError(f"still there after {timeout:g} s: {[words_of(found) for found in marked(*markers)]}")
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The arguments of a process; none of one that has ended since it was found."""
+    with contextlib.suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
 
 
 def main(folder: Path, path: Path) -> int:
