@@ -38,9 +38,9 @@ class Replay:
         self.told: list[Told] = []
         for step in STEPS:
             if step.command.startswith("psql"):
-                self.doors = (*self.doors, _settled(door))
+                self.doors = (*self.doors, _settled(running, door))
             self.told.append(prompt.run(step))
-        self.doors = (*self.doors, _settled(door))
+        self.doors = (*self.doors, _settled(running, door))
 
     def text(self, beginning: str, number: int = 0) -> str:
         """The output of the command that begins so; of several, the one of that number."""
@@ -61,16 +61,20 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
         end_sandbox(running)
 
 
-def _settled(door: str) -> int:
-    """What the front door answers once the load balancer has seen the tasks come or go."""
-    seen: list[int] = []
+def _settled(running: RunningSandbox, door: str) -> int:
+    """What the front door answers once the load balancer has seen the tasks come or go, however long a process takes to start."""
+    ecs, elb = running.client("ecs"), running.client("elbv2")
+    (group,) = elb.describe_target_groups()["TargetGroups"]
 
-    def same() -> bool:
-        seen.append(get(door).status)
-        return len(seen) > 20 and len(set(seen[-20:])) == 1
+    def settled() -> bool:
+        services = ecs.describe_services(cluster="myapp", services=["myapp-web", "myapp-worker"])["services"]
+        targets = elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+        wanted = services[0]["desiredCount"]
+        there = all(each["runningCount"] == each["desiredCount"] for each in services)
+        return there and [each["TargetHealth"]["State"] for each in targets] == ["healthy"] * wanted
 
-    wait_until(same, 60, SystemClock(), every=0.1, what="the front door to answer the same for a while")
-    return seen[-1]
+    wait_until(settled, 60, SystemClock(), every=0.1, what="the tasks to be as many as are desired")
+    return get(door).status
 
 
 def test_the_page_shows_the_commands_of_the_runbook() -> None:
