@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sandbox
 def test_a_volume_whose_restore_was_never_answered_is_found_and_removed(begin: Begin) -> None:
     """Its job is learned by the run's token alone: a volume that another made of the same point meanwhile is not touched."""
     begun = begin("unheard")
-    begun.config.write_text(begun.config.read_text() + '[targets.unheard.limits]\ncall = "1s"\n')
+    begun.config.write_text(begun.config.read_text() + '[targets.unheard.limits]\ncall = "2s"\n')
     control, backup = begun.sandbox.control, begun.sandbox.client("backup")
     control.clear_faults()
     others = {"RecoveryPointArn": begun.point, "IamRoleArn": ROLE, "Metadata": {"availabilityZone": "eu-central-1a"}}
