@@ -29,9 +29,8 @@ class Notebook:
         with self._lock:
             if self._file < 0:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-                weakref.finalize(
-                    self, os.close, self._file
-                )  # a process that drills again and again has new ones each time
+                # a process that drills again and again has new ones each time
+                weakref.finalize(self, os.close, self._file)
             while line:
                 line = line[os.write(self._file, line) :]
 

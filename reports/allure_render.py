@@ -63,9 +63,8 @@ def render(results: Path, out: Path, history: AllureHistory | None = None, group
     most INSTALL_SECONDS the first time and RENDER_SECONDS for the page.
     """
     try:
-        if not any(
-            name.endswith("-result.json") for name in os.listdir(results)
-        ):  # glob takes what it may not read for empty
+        # glob takes what it may not read for empty
+        if not any(name.endswith("-result.json") for name in os.listdir(results)):
             return f"no Allure report: there are no results in {show_path(results)}"
         node = find_node()
         renderer = _installed(node)

@@ -278,9 +278,8 @@ def _remove_cluster(guard: Guard, mine: Mine) -> None:
 
 
 def _remove_secret(guard: Guard, mine: Mine) -> None:
-    guard.change(
-        "secretsmanager:DeleteSecret", mine, ForceDeleteWithoutRecovery=True
-    )  # else it stays for 7 days at least
+    # else it stays for 7 days at least
+    guard.change("secretsmanager:DeleteSecret", mine, ForceDeleteWithoutRecovery=True)
 
 
 def _remove_table(guard: Guard, mine: Mine) -> None:

@@ -53,9 +53,8 @@ def check_aws(config: Config, source: Clients, restore: Clients) -> None:
     check_plan(config)
     here = source if source.account else identify(source)
     _require_listed(config, "account", here.account, config.profile.accounts)
-    there = (
-        restore if restore.account else identify(restore)
-    )  # which may assume a role: only from an account that is allowed
+    # which may assume a role: only from an account that is allowed
+    there = restore if restore.account else identify(restore)
     sides = Sides(here.account, here.region, there.account, there.region)
     check_sides(config, sides)
     group = str(config.target.restore.security_group)

@@ -17,9 +17,8 @@ from drills.files import work_in
 from drills.printable import printable
 from drills.redaction import hide_arguments
 
-CHECKOUT = (
-    Path(__file__).resolve().parents[2]
-)  # the folder that the suite runs from: features, steps and reports lie in it
+# the folder that the suite runs from: features, steps and reports lie in it
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 OUT = Path("reports/out")  # in which each run has its folder
 

@@ -59,9 +59,8 @@ examples:
   drills sandbox status
   drills sandbox status --json | jq -r .endpoint
 """
-_ANSWERS_WITHIN = (
-    15.0  # seconds, on a machine that is busy; nothing that it does at length keeps it from saying that it is there
-)
+# seconds, on a machine that is busy; nothing that it does at length keeps it from saying that it is there
+_ANSWERS_WITHIN = 15.0
 _END_WITHIN = 90.0  # seconds: the server's own clean-up has 60
 _CLOCK = SystemClock()
 

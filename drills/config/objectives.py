@@ -13,9 +13,8 @@ from drills.config.values import Duration, Name, PathText, Span, refuse
 from drills.model.period import PeriodKind
 from drills.objectives.recovery_time import DeclaredTime
 
-SAMPLE_BUDGET = timedelta(
-    minutes=5
-)  # of the comparison of the content in tier "sample", unless the target sets another
+# of the comparison of the content in tier "sample", unless the target sets another
+SAMPLE_BUDGET = timedelta(minutes=5)
 
 
 class Allowances(Table):

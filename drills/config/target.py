@@ -248,9 +248,8 @@ class Target(Table):
                 return {**raw, "instance": raw[key]}
         if not isinstance(raw, Mapping) or not isinstance(raw.get("cluster"), str):
             return raw
-        if (
-            raw.get("instance", raw["cluster"]) != raw["cluster"]
-        ):  # the same where an effective configuration is read again
+        # the same where an effective configuration is read again
+        if raw.get("instance", raw["cluster"]) != raw["cluster"]:
             raise refuse("instance or cluster, found both: the database is one of the two", raw["cluster"])
         return {"engine": AURORA, **raw, "instance": raw["cluster"]}
 

@@ -142,9 +142,8 @@ class LeaseLock:
         except ClientError as error:
             if error_code(error) in CONFLICTS:
                 found = self._read()
-                if found is not None and found[1] == json.loads(
-                    body
-                ):  # a repeated request, whose first answer was lost
+                # a repeated request, whose first answer was lost
+                if found is not None and found[1] == json.loads(body):
                     self._etag, self._renewed = found[0], now
                     return
                 raise LockHeld(

@@ -89,9 +89,8 @@ def begin(session: CutoverSession, request: RecoveryRequest) -> State:
     guards.check_opt_in(session.config, raw_by_name(session.env, session.config.target.instance))
     cutover_id = next_id(session.env.clock.now(), session.store.ids())
     session.env.tell(f"cut-over {cutover_id} of {session.config.target.instance}: reading what there is")
-    cutover = Cutover(
-        session.env, session.store, cutover_id, session.who
-    )  # its clock runs from here: reading takes time too
+    # its clock runs from here: reading takes time too
+    cutover = Cutover(session.env, session.store, cutover_id, session.who)
     cutover.open(
         opening.read_opening(
             session.env, (cutover_id, session.config.target_name, session.config.profile_name), request

@@ -115,9 +115,8 @@ class SharedChain:
             raise DrillError(f"{self.url}/{name}: expected to fetch what is listed there, found nothing")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=folder.parent, prefix=".fetching-"
-        ) as half:  # beside the chain, which others read
+        # beside the chain, which others read
+        with tempfile.NamedTemporaryFile(dir=folder.parent, prefix=".fetching-") as half:
             half.write(content)
             half.flush()
             try:

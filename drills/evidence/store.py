@@ -30,9 +30,7 @@ _HALF = re.compile(r"\..+\.[0-9a-f]{16}", re.DOTALL)  # what a process writes, o
 
 KEY_ENDING, PRIVATE = ".key", 0o600
 CONFLICTS = 5  # uploads of one object that may be in each other's way
-CONFLICT_SECONDS = (
-    0.4  # that are waited before the second of them, and twice as long before each further one: 6 s for all
-)
+CONFLICT_SECONDS = 0.4  # before the second of them, and twice as long before each further one: 6 s for all
 
 
 def _refuse_other(kept: bytes, data: bytes, expected: str) -> None:
@@ -114,9 +112,8 @@ class FolderStore:
     def claim(self, name: str, data: bytes) -> bytes:
         """Write a file whole; see `Store.claim`."""
         path = self._folder / name
-        half = path.with_name(
-            f".{path.name}.{secrets.token_hex(8)}"
-        )  # containers that share a folder have equal pids; _HALF
+        # containers that share a folder have equal pids; _HALF
+        half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             mode = PRIVATE if name.endswith(KEY_ENDING) else 0o666  # a key is for its owner, whoever reads the rest

@@ -59,10 +59,8 @@ class AppriseService:
 
     def __init__(self, server: Any, name: str, url: str) -> None:
         self._server, self.name = server, name
-        for each in (
-            "socket_connect_timeout",
-            "socket_read_timeout",
-        ):  # else four seconds, which a mail server may take to answer
+        # else four seconds, which a mail server may take to answer
+        for each in ("socket_connect_timeout", "socket_read_timeout"):
             if getattr(server, each) == getattr(_apprise().NotifyBase, each):
                 setattr(server, each, SECONDS)
         self._secrets = sorted({each for each in re.split(r"[/:@?&=,+]+", url) if len(each) > 2}, key=len, reverse=True)

@@ -71,9 +71,8 @@ class Recovery:
         self.recorded = evidence.record
         self.aws = RecordedAws(evidence.calls, self.recorded.run_id)
         self.configured: Target = read_target(evidence.configuration.target)
-        self.job = (
-            _job(self.aws) if self.configured.is_database else None
-        )  # what is none is always restored by such a job
+        # what is none is always restored by such a job
+        self.job = _job(self.aws) if self.configured.is_database else None
         self.target = validation.target_for(self.configured, self.job) if self.job else self.configured
 
     @property

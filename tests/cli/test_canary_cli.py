@@ -157,9 +157,8 @@ def test_a_signal_ends_the_beat_cleanly(place: Place, number: signal.Signals) ->
     assert any(f"the last one row {row} at " in out for row in (place.beats(), place.beats() - 1))
     assert place.whole()
     left = "select count(*) from pg_stat_activity where application_name = 'drills'"
-    eventually(
-        lambda: place.query(left) == [(0,)], "its session to be gone"
-    )  # a backend ends a moment after its client
+    # a backend ends a moment after its client
+    eventually(lambda: place.query(left) == [(0,)], "its session to be gone")
 
 
 def test_a_beat_goes_on_after_its_connection_was_lost(place: Place) -> None:

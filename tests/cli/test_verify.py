@@ -473,9 +473,8 @@ def test_the_command_lets_go_of_a_table_that_is_being_changed(checked: Checked, 
     with checked.copy("template1") as name, checked.cluster.connect(name) as session:
         session.execute(SLOW)
         for _ in range(9):
-            session.execute(
-                "insert into b_slow select text from b_slow"
-            )  # as it is stored, so that nothing is compressed
+            # as it is stored, so that nothing is compressed
+            session.execute("insert into b_slow select text from b_slow")
         session.execute("grant select on a_read, b_slow to public")
         with subprocess.Popen(
             [DRILLS, "manifest", dsn(name), "-o", str(path)],

@@ -94,9 +94,8 @@ def moment(scene: Scene) -> datetime:
     assert isinstance(at, datetime)
 
     def restorable() -> bool:
-        latest = scene.source.described().get(
-            "LatestRestorableTime"
-        )  # a new instance has none before its first archive
+        # a new instance has none before its first archive
+        latest = scene.source.described().get("LatestRestorableTime")
         return latest is not None and latest > at
 
     eventually(restorable, "that moment to be restorable")

@@ -123,9 +123,8 @@ def damaged_json(draw: st.DrawFn, text: str) -> bytes:
         return draw(damaged_text(text))
     found = draw(damaged(json.loads(text)))
     written = json.dumps(found)
-    if (
-        draw(st.integers(0, 9)) == 0 and isinstance(found, dict) and found
-    ):  # the second of two members counts, in Python
+    # the second of two members counts, in Python
+    if draw(st.integers(0, 9)) == 0 and isinstance(found, dict) and found:
         name = draw(st.sampled_from(sorted(found)))
         written = f"{written[:-1]}, {json.dumps(name)}: {json.dumps(draw(st.sampled_from(ODD)))}}}"
     return written.encode()

@@ -345,9 +345,8 @@ def some(place: Place, elsewhere: RunningSandbox, runs: dict[str, Run]) -> dict[
     assert runs
     objectives = ("run", "--", "-k", "objective")
     unlocked, text = place.checkout / "unlocked.toml", (place.checkout / "drill.toml").read_text()
-    unlocked.write_text(
-        text.replace("ca_bundle", "lock = false\nca_bundle")
-    )  # else one target is drilled by one run at a time
+    # else one target is drilled by one run at a time
+    unlocked.write_text(text.replace("ca_bundle", "lock = false\nca_bundle"))
     missed = ("run", "--config", str(unlocked), "--rto", "1ms", "--", "-k", "objective")
     made = at_once(place, objectives, missed, environment=elsewhere.variables | SIGNING)
     nothing_left(place)
@@ -363,9 +362,8 @@ def test_some_of_the_promises_are_a_partial_run(some: dict[str, Run]) -> None:
     assert len(run.record.missing) == SCENARIOS - 3
     assert len(run.record.promises) == 3
     assert {resource.state for resource in run.record.resources} == {"gone"}
-    assert run.record.resources[0].id.startswith(
-        "drill-lock-"
-    )  # taken before anything is made, also where nothing else was
+    # taken before anything is made, also where nothing else was
+    assert run.record.resources[0].id.startswith("drill-lock-")
 
 
 def test_a_missed_objective_is_ten(some: dict[str, Run]) -> None:
@@ -397,9 +395,8 @@ def sentence_of(place: Place, url: str) -> str:
 
 def test_an_edition_that_lacks_a_service(place: Place) -> None:
     """The sentence names the service that is not there, and the edition."""
-    there = dict.fromkeys(
-        ("rds", "ec2", "sts", "s3", "secretsmanager"), "available"
-    )  # all that a target may need but one
+    # all that a target may need but one
+    there = dict.fromkeys(("rds", "ec2", "sts", "s3", "secretsmanager"), "available")
     services = there | {"backup": "disabled"}
     health = json.dumps({"services": services, "edition": "community", "version": "4.9.0"}).encode()
     with answering("GET", lambda _: (200, health)) as url:

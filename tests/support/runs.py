@@ -23,9 +23,8 @@ from tests.support import small_run
 from tests.support.paths import CHECKOUT, DRILLS
 
 PARTS = ("drills", "steps", "features", "reports", "invariants", "conftest.py", "pyproject.toml", "drill.toml")
-OF_RUNS = tuple(
-    (CHECKOUT / "reports" / name) for name in ("out", "evidence", "history.jsonl")
-)  # of runs in this checkout
+# of runs in this checkout
+OF_RUNS = tuple((CHECKOUT / "reports" / name) for name in ("out", "evidence", "history.jsonl"))
 RENDERER = Path("reports/allure/node_modules")
 RUN_WITHIN = 400.0  # seconds, on a machine that is busy: only what never ends is to be noticed
 # Python reads it at every start: what becomes a password is known to the test, and to nothing else

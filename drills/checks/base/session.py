@@ -80,9 +80,8 @@ MAINTENANCE = "postgres"
 def pin(connection: Connection, *, statement_timeout_ms: int = 0) -> None:
     """Pin the session's settings, so that output is the same everywhere and no planner shortcut can hide a loss."""
     settings = {**PINNED, "statement_timeout": str(statement_timeout_ms)}
-    connection.execute(
-        _SET_ALL, [list(settings), list(settings.values())]
-    )  # one round trip, for each check opens its own
+    # one round trip, for each check opens its own
+    connection.execute(_SET_ALL, [list(settings), list(settings.values())])
 
 
 @contextmanager

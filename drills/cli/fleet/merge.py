@@ -89,9 +89,8 @@ def show_again(folder: Path) -> int:
         show.write(folder, fleet)
     except OSError as error:
         raise DrillError(f"expected to write the scorecard into {folder}, found: {error.strerror}") from error
-    if (
-        goes_on and records.load(folder) != read
-    ):  # else its own last scorecard may have been replaced by one from before
+    # else its own last scorecard may have been replaced by one from before
+    if goes_on and records.load(folder) != read:
         return show_again(folder)
     show.terminal(fleet, folder, Screen())
     return 0

@@ -189,9 +189,8 @@ def _back_up(made: Made, instance: Instance, clock: Clock, *, has_backup: bool) 
 def _back_up_in_vault(made: Made, instance: Instance, clock: Clock) -> None:
     backup, vault = made.clients.backup, f"{made.name}-vault"
     target = Target(instance=made.name, vault=vault)
-    maker = SourceMaker(
-        TARGET, target, made.clients, made.clients, SandboxControl(""), clock, Path(), _POLL
-    )  # the control is asked where the instance fails, which it has not
+    # the control is asked where the instance fails, which it has not
+    maker = SourceMaker(TARGET, target, made.clients, made.clients, SandboxControl(""), clock, Path(), _POLL)
     backup.create_backup_vault(BackupVaultName=vault)
     made.removals.append((f"vault {vault}", lambda: backup.delete_backup_vault(BackupVaultName=vault)))
     point = maker.back_up(instance)

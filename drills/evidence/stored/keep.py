@@ -73,9 +73,8 @@ def keep_manifest(
         store.put(f"{entry}/{MANIFEST}", data)
         if key:
             store.put(kept, f"{key.hex()}\n".encode())
-        if (
-            signer
-        ):  # what is done again, or twice at once, has its signature, of the same about.json, and no two are alike
+        # what is done again, or twice at once, has its signature, of the same about.json, and no two are alike
+        if signer:
             store.claim(f"{entry}/{SIGNATURE}", signer.sign(about))
         store.put(f"{entry}/{ABOUT}", about)
     except NotSealed as error:

@@ -21,9 +21,8 @@ class SandboxClock:
         self._base = base or SystemClock()
         self._skew = skew
         self._ahead = 0.0
-        self._moves: list[
-            tuple[datetime, float]
-        ] = []  # the machine's instant of each move, the seconds ahead from it on
+        # the machine's instant of each move, the seconds ahead from it on
+        self._moves: list[tuple[datetime, float]] = []
         self._moved = threading.Condition()
         self._ended = False
 

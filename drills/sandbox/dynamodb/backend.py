@@ -21,12 +21,10 @@ from drills.sandbox.dynamodb.images import TableImage, TableImages
 from drills.sandbox.dynamodb.tables import RestoredFrom, SandboxTable
 from drills.sandbox.state import DataPlane
 
-_FOR_GOOD = (
-    10 * 365 * 86_400.0
-)  # seconds for which a table stays CREATING that is stuck, unless the fault says how many
-_BEHIND = timedelta(
-    minutes=5
-)  # "typically 5 minutes before the current time" (API reference, DescribeContinuousBackups)
+# seconds for which a table stays CREATING that is stuck, unless the fault says how many
+_FOR_GOOD = 10 * 365 * 86_400.0
+# "typically 5 minutes before the current time" (API reference, DescribeContinuousBackups)
+_BEHIND = timedelta(minutes=5)
 
 
 class SandboxDynamoDB(DynamoDBBackend):

@@ -52,9 +52,8 @@ class KeyAccess:
 
         def work() -> None:
             with server.busy:
-                if (
-                    db.status == RECOVERABLE
-                ):  # else its key is enabled again, and whoever recovered it has restarted the server
+                # else its key is enabled again, and whoever recovered it has restarted the server
+                if db.status == RECOVERABLE:
                     server.cluster.stop()
             self._plane.at_least(began, _RECOVERY_PERIOD.total_seconds())
             with self._plane.lock:

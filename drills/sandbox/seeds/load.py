@@ -152,9 +152,8 @@ def _run_script(
 
     with cluster.connect(database) as superuser:
         if facts.makes_public:
-            superuser.execute(
-                "DROP SCHEMA IF EXISTS public"
-            )  # every new database has one, and the dump creates its own
+            # every new database has one, and the dump creates its own
+            superuser.execute("DROP SCHEMA IF EXISTS public")
         schemas = _create_extensions(superuser, facts, master)
         available = superuser.execute("SELECT name FROM pg_catalog.pg_available_extensions").fetchall()
         with login.connect(database) as session:

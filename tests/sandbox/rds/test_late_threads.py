@@ -45,9 +45,8 @@ class Region:
         none = {each.name: 0.0 for each in fields(Delays)} | {"heartbeat": 3600.0}
         self.plane = DataPlane(state, find(), server_user(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), Delays(**none))
         self.waiting: list[tuple[str, Callable[[], None]]] = []
-        self.meanwhile: Callable[[], object] = lambda: (
-            None
-        )  # what happens while the next thread waits for a status to have lasted
+        # what happens while the next thread waits for a status to have lasted
+        self.meanwhile: Callable[[], object] = lambda: None
         self.plane.work = lambda name, job: self.waiting.append((name, job))  # type: ignore[method-assign]
         self.plane.at_least = self._wait  # type: ignore[method-assign]
         self.plane.asked_at = lambda: self.plane.clock.monotonic()  # type: ignore[method-assign]
@@ -291,9 +290,8 @@ def test_a_cluster_may_be_changed_before_its_instance_is_begun(region: Region) -
     """The instance becomes available all the same, the cluster has its first backup, and the later of two names counts."""
     region.plane.clock.forward(seconds_until("wed:12:00-wed:12:30", region.plane.instant()))
     windows = {"preferred_maintenance_window": "wed:11:30-wed:14:00", "preferred_backup_window": "06:30-07:30"}
-    cluster = region.made_cluster(
-        "pack", **windows
-    )  # its backups overlap the maintenance that RDS gives an instance usually
+    # its backups overlap the maintenance that RDS gives an instance usually
+    cluster = region.made_cluster("pack", **windows)
     member = region.add("pack", "pack-1")
     modify = region.rds.aurora.modification.modify
     modify({"db_cluster_identifier": "pack", "new_db_cluster_identifier": "former"})
