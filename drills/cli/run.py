@@ -234,9 +234,7 @@ def _say_what_would_be(
     effective: Config, expected: Sequence[ExpectedPromise], beside: dict[str, str], *, as_json: bool
 ) -> int:
     # loads boto3, which the command line of a run in the sandbox never needs
-    from drills.cli.dry_run import (
-        facts as dry_run,
-    )
+    from drills.cli.dry_run import facts as dry_run
 
     told = dry_run.facts(effective, expected) | beside
     print(dry_run.as_json(told) if as_json else dry_run.as_text(told))
