@@ -252,7 +252,12 @@ class Conflicting:
 def test_a_conflict_of_two_uploads_is_tried_again(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     """The object of whoever was first decides; where there is none yet, a few times within seconds, and then a sentence."""
     waited: list[float] = []
-    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: waited.append(seconds))
+
+    class Waiting(SystemClock):
+        def sleep(self, seconds: float) -> None:
+            waited.append(seconds)
+
+    monkeypatch.setattr("drills.evidence.store.SystemClock", Waiting)  # other threads wait as ever
     url = f"s3://{bucket_of(clients, lock=False)}/drills"
 
     def store(conflicts: int) -> S3Store:
