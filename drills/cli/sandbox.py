@@ -252,10 +252,9 @@ def _show(state: State, *, started: bool, as_json: bool, staying: bool = False, 
     if as_json:
         more = {"sample": {"config": str(sample.config), "commands": commands}} if sample else {}
         return _print_json({**_facts(state), "started": started, **more})
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
-    for name, value in environment(state.ready).items():
-        print(f"export {name}={shlex.quote(value)}")
-    sys.stdout.flush()
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(state.ready).items()]
+    # all or nothing: a shell that evaluates the first line alone talks to an account
+    print("\n".join(("unset AWS_PROFILE AWS_SESSION_TOKEN", *exports)), flush=True)
     servers = ", ".join(dict.fromkeys(each["version"] for each in state.ready["postgres"]))
     took = f" after {since_process_start():.1f} s" if started else ""
     first = f"The sandbox {'answers' if started else 'runs already, and answers'} at {state.ready['endpoint']}{took}"

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterable
 
 from drills import errors
-from drills.evidence.recent.once import DONE, run_named_in
+from drills.evidence.recent.once import DONE, run_named_in, says_it_goes_on
 from drills.evidence.start import entry_name
 from drills.fleet import proof
 from drills.fleet.record import FleetRecord, Member
@@ -22,6 +22,7 @@ COULD_NOT_START = "could not start"
 DID_NOT_END = "did not end"
 NOT_BEGUN = "not begun"
 DRILLED_BEFORE = "drilled before"
+GOES_ON = "goes on elsewhere"
 NOT_VERIFIED = "not verified"
 _NOTHING = {"waiting": "its run was not begun", "running": "its run left no result", "ended": "its run left no verdict"}
 
@@ -30,10 +31,12 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
     """Return the member with what its run, which has ended with `status`, says of the target.
 
     `record` is None where the run left none; `said` is then what its command said last. With `once` a command that begins no run
-    since the period has one says so, and ends as that run did.
+    since the period has one says so, and ends as that run did; one that has no verdict yet is none of this fleet either.
     """
     ended = dataclasses.replace(member, state="ended", status=status)
     if record is None:
+        if once and says_it_goes_on(said):
+            return could_not(ended, GOES_ON, said)
         if once and status in DONE and run_named_in(said)[1]:
             return coded(dataclasses.replace(ended, outcome=DRILLED_BEFORE, sentence=said), [status])
         how = said if status >= 0 and said else _how(status)

@@ -310,6 +310,27 @@ def test_a_target_that_was_drilled_before_is_held_against_that_run(
     assert found in out
 
 
+@pytest.mark.parametrize(("run", "code"), [("20261123-141501-a1b2", 0), ("20261123-141502-ffff", 12)])
+def test_a_run_that_went_on_elsewhere_passes_once_its_bundle_says_so(
+    tmp_path: Path, capsys: Capture, run: str, code: int
+) -> None:
+    """Until then nothing says that it does; that it has ended since is no sign of a change."""
+    path = one_of_one(tmp_path)
+    said = (
+        f"target billing is drilled once in 2026-11: run {run} (number 1 of sandbox-billing) goes on, or ended on another "
+        "machine a short while ago, so that no other is begun; leave --once-per out to drill all the same"
+    )
+    begun = dataclasses.replace(Member("billing"), state="running")
+    row = score.of_run(begun, 0, None, said, once=True)
+    records.save(path.parent, dataclasses.replace(records.load(path.parent), members=(row,), code=12, all_codes=(12,)))
+    (path.parent / "members" / "sandbox-billing.run").write_text("20261124-000000-0000")
+
+    ended, row, out = alone(tmp_path, capsys)
+    assert (ended, row.code) == (code, code)
+    assert row.outcome == (score.GOES_ON if code else score.DRILLED_BEFORE)
+    assert "not as recorded" not in out
+
+
 def test_a_run_that_was_sealed_after_its_fleet_is_as_it_was_sealed(tmp_path: Path, capsys: Capture) -> None:
     """The next run of a target seals what was left open, so that the row is the older word."""
     path = one_of_one(tmp_path)

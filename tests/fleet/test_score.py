@@ -71,11 +71,13 @@ def test_a_target_that_could_not_start_is_12(status: int, said: str, why: str) -
 
 
 def test_a_target_that_was_drilled_before_says_so() -> None:
-    """With --once-per a command that begins no run ends as the run did that counts; of wrong usage it is never that."""
+    """With --once-per a command that begins no run ends as the run did that counts; one that goes on has passed nothing yet."""
     said = "target orders is drilled once in 2026-11: run 20261123-141503-a1b2 (number 1 of sandbox-orders) ended with: passed"
     member = ended(None, 11, said, once=True)
 
     assert (member.code, member.outcome) == (11, score.DRILLED_BEFORE)
+    goes_on = said.replace("ended with: passed", "goes on, or ended on another machine a short while ago, so that")
+    assert (ended(None, 0, goes_on, once=True).code, ended(None, 0, goes_on, once=True).outcome) == (12, score.GOES_ON)
     assert ended(None, 0, "its record cannot be read", once=True).outcome == score.COULD_NOT_START
     assert ended(None, 2, "no such vault", once=True).outcome == score.COULD_NOT_START
 

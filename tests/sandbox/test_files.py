@@ -10,6 +10,7 @@ import pytest
 
 from drills.cli import sandbox
 from drills.cli.main import main
+from drills.errors import SandboxError
 from drills.sandbox.standalone.files import Process, SandboxFiles, State
 from tests.support.between import at_every_step
 
@@ -55,3 +56,13 @@ def test_a_sandbox_that_ends_in_order_while_status_looks_was_not_killed(
     monkeypatch.setattr(Process, "find", find)
     assert main(["sandbox", "status", "--json"]) == 12
     assert json.loads(capsys.readouterr().out)["status"] == ("stopped" if in_order else "killed")
+
+
+def test_a_shell_evaluates_all_that_up_says_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sandbox that ends meanwhile leaves no line that drops a profile and names no endpoint: the account would be asked."""
+    answers_no_more = {"endpoint": "http://127.0.0.1:1", "region": "eu-central-1", "ca": "ca.pem", "postgres": []}
+
+    with pytest.raises(SandboxError):
+        sandbox._show(GONE.with_(ready=answers_no_more), started=False, as_json=False)
+
+    assert capsys.readouterr().out == ""

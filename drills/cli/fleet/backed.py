@@ -150,7 +150,7 @@ class _Row:
             return score.could_not(member, score.NOT_BEGUN, "it was never begun: its fleet was killed before its turn")
         if member.state == "running":
             return score.could_not(member, ABORTED, _KILLED)
-        if not member.run_id and member.outcome == score.DRILLED_BEFORE:
+        if not member.run_id and member.outcome in (score.DRILLED_BEFORE, score.GOES_ON):
             return self._drilled_before()
         if not member.run_id and COULD_NOT_RUN in member.all_codes:
             return member
@@ -163,6 +163,8 @@ class _Row:
         """Return the row of a target whose period had its drill: it ends as that run did, whose bundle says so."""
         member, (chain, run_id) = self._member, run_named_in(self._member.sentence)
         bundle = self._left.bundle(chain, run_id) if chain == self._chain else None
+        if bundle is None and member.outcome == score.GOES_ON:
+            return member
         if bundle is None:
             where = f"name a folder, or -o the one, that has its bundle in {EVIDENCE}/{self._chain}"
             why = f"drilled before, and the record of run {run_id or 'that counts'} is not there: {where}"
@@ -171,7 +173,11 @@ class _Row:
         if told is None:
             return self._sealed(compare.doubted(member, faults), bundle)
         ended = score.coded(member, [COULD_NOT_RUN if told.code is None else told.code])
-        faults.append(compare.difference(member, self._name, ended, shown(bundle)))
+        if member.outcome == score.GOES_ON:  # then; it has ended since, and its word is the first one
+            why = f"drilled by run {run_id}, which went on elsewhere when the fleet ended"
+            ended = dataclasses.replace(ended, outcome=score.DRILLED_BEFORE, sentence=why)
+        else:
+            faults.append(compare.difference(member, self._name, ended, shown(bundle)))
         return self._sealed(compare.doubted(ended, faults), bundle)
 
     def _of_run(self, run_id: str, folder: Path | None, bundle: Path | None) -> Member:

@@ -20,7 +20,8 @@ from drills.model.record import Setting
 
 # A run with one of these says something of the recovery; one that could not run (12) is made again.
 DONE = frozenset({0, OBJECTIVE_MISSED, VERIFICATION_FAILED, LEFT_BEHIND, NOT_SEALED})
-_NAMED = re.compile(r"target .+ is drilled once in .+: run (\S+) \(number \d+ of (\S+)\) .+")
+_NAMED = re.compile(r"target .+ is drilled once in .+: run (\S+) \(number \d+ of (\S+)\) (.+)")
+_GOES_ON = "goes on, or ended on another machine a short while ago"
 _BEGAN = re.compile(r"\d{8}-\d{6}")
 
 
@@ -69,7 +70,7 @@ class Once:
                 ended = f"ended with: {outcome_of(bundle.record)}"
                 yield AlreadyDrilled(self._sentence(started, ended), bundle.record.code or 0)
             elif bundle is None and self._goes_on(started):
-                yield AlreadyDrilled(self._sentence(started, "goes on, or ended on another machine a short while ago"))
+                yield AlreadyDrilled(self._sentence(started, _GOES_ON))
 
     def _goes_on(self, started: Started) -> bool:
         if any(each.name == "--damage" for each in started.record.settings):
@@ -93,3 +94,9 @@ def run_named_in(sentence: str) -> tuple[str, str]:
     """Return the chain and the run that the sentence of AlreadyDrilled names; two empty strings for another sentence."""
     found = _NAMED.fullmatch(sentence)
     return (found[2], found[1]) if found else ("", "")
+
+
+def says_it_goes_on(sentence: str) -> bool:
+    """Return whether the sentence of AlreadyDrilled is of a run that has no verdict yet."""
+    found = _NAMED.fullmatch(sentence)
+    return bool(found and found[3].startswith(_GOES_ON))
