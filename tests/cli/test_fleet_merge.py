@@ -325,6 +325,8 @@ def test_a_run_that_went_on_elsewhere_passes_once_its_bundle_says_so(
     records.save(path.parent, dataclasses.replace(records.load(path.parent), members=(row,), code=12, all_codes=(12,)))
     (path.parent / "members" / "sandbox-billing.run").write_text("20261124-000000-0000")
 
+    assert main(["report", str(path.parent)]) == 0
+    assert f"exit code {code}: " in capsys.readouterr().out
     ended, row, out = alone(tmp_path, capsys)
     assert (ended, row.code) == (code, code)
     assert row.outcome == (score.GOES_ON if code else score.DRILLED_BEFORE)

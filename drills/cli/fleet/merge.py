@@ -97,9 +97,16 @@ def show_again(folder: Path) -> int:
 
 
 def _judged(fleet: FleetRecord, checked: FleetRecord) -> FleetRecord:
-    """Return the fleet with the exit codes that its rows give now, beside those that it had as a whole."""
+    """Return the fleet with the exit codes that its rows give now, beside those that it had as a whole.
+
+    It had 12 of a drill that went on elsewhere for no longer than that.
+    """
     judged = score.judged(checked, fleet.targets if not fleet.shard else ())
-    codes = score.in_order([*fleet.all_codes, *judged.all_codes])
+    rest = [each for each in fleet.members if each.outcome != score.GOES_ON]
+    waited = len(rest) < len(fleet.members) and not fleet.problems
+    only_waited = waited and not any(COULD_NOT_RUN in each.all_codes for each in rest)
+    had = [code for code in fleet.all_codes if not (only_waited and code == COULD_NOT_RUN)]
+    codes = score.in_order([*had, *judged.all_codes])
     return dataclasses.replace(judged, code=codes[0], all_codes=codes)
 
 
