@@ -126,6 +126,19 @@ def locked(file: int, seconds: float, clock: Clock, *, waiting_for: str, shared:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+@contextmanager
+def locked_folder(
+    folder: Path, seconds: float, clock: Clock, *, waiting_for: str, shared: bool = False
+) -> Iterator[None]:
+    """Hold the lock of a folder, as `locked` does of an open file."""
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with locked(opened, seconds, clock, waiting_for=waiting_for, shared=shared):
+            yield
+    finally:
+        os.close(opened)
+
+
 class Unreadable(DrillError):
     """This user may not read a file or a folder of the evidence, so that nothing can be said of it."""
 

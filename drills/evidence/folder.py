@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,7 @@ from drills.evidence.review import read_review
 from drills.evidence.seal import Seal
 from drills.evidence.start import START, StartRecord, parse_name, read_start, start_json
 from drills.evidence.sums import SUMS
-from drills.files import locked, refuse, refuse_unreadable, try_lock
+from drills.files import locked_folder, refuse, refuse_unreadable, try_lock
 from drills.record import RECORD_NAME, from_json
 
 CLAIMS = 100  # numbers that other machines may take while one begins
@@ -237,18 +237,13 @@ def _hold(path: Path) -> int:
     return held
 
 
-@contextmanager
-def alone(folder: Path, clock: Clock, *, shared: bool = False) -> Iterator[None]:
+def alone(folder: Path, clock: Clock, *, shared: bool = False) -> AbstractContextManager[None]:
     """Be the only process that adds entries to the chain, or with `shared` one of those that keep others from it.
 
     Raises OSError, TimeoutError.
     """
-    opened = os.open(folder / STARTS, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with locked(opened, LOCK_SECONDS, clock, waiting_for=f"another run to let go of {folder}", shared=shared):
-            yield
-    finally:
-        os.close(opened)
+    what = f"another run to let go of {folder}"
+    return locked_folder(folder / STARTS, LOCK_SECONDS, clock, waiting_for=what, shared=shared)
 
 
 def _remove_halves(starts: Path) -> None:

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from drills.clock import SystemClock
 from drills.errors import DrillError
-from drills.files import half_of, locked, whole_or_gone
+from drills.files import half_of, locked_folder, whole_or_gone
 from drills.metrics.samples import FAMILIES, LAST_RUN, LAST_SUCCESS, SIMULATED, Numbers, Sample
 
 LOCK_SECONDS = 20.0
@@ -74,13 +74,9 @@ def write_textfile(path: Path, numbers: Numbers) -> None:
 
     The last success that the file had stays where the run knows none, or an older one.
     """
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        # another run of the same target may end at the same time
-        with locked(folder, LOCK_SECONDS, SystemClock(), waiting_for=f"another command to write {path}"):
-            _write(path, numbers)
-    finally:
-        os.close(folder)
+    # another run of the same target may end at the same time
+    with locked_folder(path.parent, LOCK_SECONDS, SystemClock(), waiting_for=f"another command to write {path}"):
+        _write(path, numbers)
 
 
 def _write(path: Path, numbers: Numbers) -> None:

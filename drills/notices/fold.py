@@ -6,7 +6,6 @@ What was told is kept in a file of the project, under a lock. Where that cannot 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.clock import SystemClock
-from drills.files import locked, write_privately
+from drills.files import locked_folder, write_privately
 from drills.model.notice import Notice
 
 DEFAULT = Path("reports/notices.json")
@@ -94,12 +93,9 @@ class Folding:
     @contextmanager
     def _held(self) -> Iterator[None]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            with locked(lock, LOCK_SECONDS, SystemClock(), waiting_for=f"another command to let go of {self._path}"):
-                yield
-        finally:
-            os.close(lock)
+        what = f"another command to let go of {self._path}"
+        with locked_folder(self._path.parent, LOCK_SECONDS, SystemClock(), waiting_for=what):
+            yield
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -12,7 +12,7 @@ import pytest
 
 from drills.config.load import Config, load
 from drills.errors import DrillError
-from drills.files import locked
+from drills.files import locked_folder
 from drills.model.notice import Notice
 from drills.notices import services
 from drills.notices.send import Delivery, Outcome, look_at_topic, places_of, send
@@ -92,14 +92,14 @@ def test_of_two_commands_that_end_at_once_one_alone_sends(tmp_path: Path, monkey
 
     def noticed(*given: Any, **named: Any) -> Any:
         asked.set()
-        return locked(*given, **named)
+        return locked_folder(*given, **named)
 
     class Slow(Service):
         def send(self, notice: Notice, key: str) -> None:
             """Be overtaken by the other command, if it can."""
             super().send(notice, key)
             if not others and len(self.taken) == 1:
-                monkeypatch.setattr("drills.notices.fold.locked", noticed)
+                monkeypatch.setattr("drills.notices.fold.locked_folder", noticed)
                 other.start()
                 asked.wait(60)
                 other.join(0.3)
