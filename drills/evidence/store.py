@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,10 +20,10 @@ from drills.aws.read import error_code
 from drills.clock import SystemClock
 from drills.errors import ConfigError, NotSealed
 from drills.evidence.sums import SIGNATURE, STAMP, SUMS
+from drills.files import half_of, is_half
 
 T = TypeVar("T")
 _LAST = (SUMS, STAMP, SIGNATURE)
-_HALF = re.compile(r"\..+\.[0-9a-f]{16}", re.DOTALL)  # what a process writes, or wrote when it was killed
 
 
 KEY_ENDING, PRIVATE = ".key", 0o600
@@ -112,8 +110,7 @@ class FolderStore:
     def claim(self, name: str, data: bytes) -> bytes:
         """Write a file whole; see `Store.claim`."""
         path = self._folder / name
-        # containers that share a folder have equal pids; _HALF
-        half = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        half = half_of(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             mode = PRIVATE if name.endswith(KEY_ENDING) else 0o666  # a key is for its owner, whoever reads the rest
@@ -153,7 +150,7 @@ class FolderStore:
         """Return what lies below a folder; see `Store.files`."""
         root = self._folder / folder
         try:
-            found = [path for path in root.rglob("*") if not _HALF.fullmatch(path.name) and path.is_file()]
+            found = [path for path in root.rglob("*") if not is_half(path.name) and path.is_file()]
             return frozenset(path.relative_to(root).as_posix() for path in found)
         except OSError as error:
             raise NotSealed(f"{root}: expected to list it, found: {error.strerror}") from error
