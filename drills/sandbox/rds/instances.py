@@ -169,6 +169,30 @@ class SandboxInstance(DBInstance):
         )
 
 
+class SnapshotProgress:
+    """How far a snapshot is that takes so many seconds from now on, of an instance or of a cluster.
+
+    An answer shows the status first, and then the percentage: both are of one moment.
+    """
+
+    def __init__(self, plane: DataPlane, seconds: float) -> None:
+        self._plane, self._seconds = plane, seconds
+        self._began = plane.clock.monotonic()
+        self._complete = False  # whether its status has been seen as available
+
+    def status(self) -> str:
+        """`creating` until its time has passed, then `available`."""
+        self._complete = self._complete or self._done() == 100
+        return "available" if self._complete else "creating"
+
+    def percent(self) -> int:
+        """0 to 100; 100 exactly when the status was `available`."""
+        return 100 if self._complete else min(99, self._done())
+
+    def _done(self) -> int:
+        return percent_done(self._plane.clock.monotonic() - self._began, self._seconds)
+
+
 class SandboxSnapshot(DBSnapshot):
     """A snapshot whose data was copied at the request, and whose status follows after a delay."""
 
@@ -177,12 +201,9 @@ class SandboxSnapshot(DBSnapshot):
     ) -> None:
         delay = kwargs.pop("delay", plane.delays.snapshot)
         super().__init__(backend, database, snapshot_id, **kwargs)
-        self._plane = plane
         self.created = plane.instant()
         self.original_snapshot_create_time = kwargs.get("original_created_at") or self.created
-        self._began = plane.clock.monotonic()
-        self._delay = delay
-        self._complete = False  # whether its status has been seen as available
+        self._progress = SnapshotProgress(plane, delay)
         self.snapshot_database_time: datetime | None = None
         self.full_snapshot_size_in_bytes = 0
         self.source_db_snapshot_identifier: str | None = None
@@ -210,17 +231,13 @@ class SandboxSnapshot(DBSnapshot):
 
     @property
     def percent_progress(self) -> int:
-        """0 to 100; 100 exactly when the status is `available`, which an answer shows before it."""
-        return 100 if self._complete else min(99, self._percent_done())
-
-    def _percent_done(self) -> int:
-        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
+        """0 to 100; 100 exactly when the status is `available`."""
+        return self._progress.percent()
 
     @property
     def status(self) -> str:
         """`creating` for the configured time, then `available`."""
-        self._complete = self._complete or self._percent_done() == 100
-        return "available" if self._complete else "creating"
+        return self._progress.status()
 
     @status.setter
     def status(self, value: str) -> None:

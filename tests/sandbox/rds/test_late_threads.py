@@ -326,7 +326,7 @@ def test_an_answer_shows_one_state_of_a_snapshot(region: Region, monkeypatch: py
         region.plane.clock, "monotonic", itertools.count(region.plane.clock.monotonic() + 6, 6).__next__
     )
     for each in taken:
-        each._began = region.plane.clock.monotonic()
+        each._progress._began = region.plane.clock.monotonic()
         seen = [(each.status, each.percent_progress) for _ in range(2)]
         assert [(status, percent == 100) for status, percent in seen] == [("creating", False), ("available", True)]
     monkeypatch.undo()

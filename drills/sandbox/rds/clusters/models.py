@@ -13,10 +13,9 @@ from typing import Any
 
 from moto.rds.models import DBCluster, DBClusterSnapshot, RDSBackend
 
-from drills.sandbox.base.delays import percent_done
 from drills.sandbox.postgres import parameters
 from drills.sandbox.postgres.servers import StoredSnapshot
-from drills.sandbox.rds.instances import BASE32, SandboxEvent, SandboxInstance, keep_event
+from drills.sandbox.rds.instances import BASE32, SandboxEvent, SandboxInstance, SnapshotProgress, keep_event
 from drills.sandbox.rds.restore_window import restore_window
 from drills.sandbox.state import DataPlane
 
@@ -181,11 +180,8 @@ class SandboxClusterSnapshot(DBClusterSnapshot):
     ) -> None:
         delay = kwargs.pop("delay", plane.delays.snapshot)
         super().__init__(backend, cluster, snapshot_id, **kwargs)
-        self._plane = plane
         self.created = plane.instant()
-        self._began = plane.clock.monotonic()
-        self._delay = delay
-        self._complete = False  # whether its status has been seen as available
+        self._progress = SnapshotProgress(plane, delay)
         self.source_db_cluster_snapshot_arn: str | None = None
         self.size_bytes = 0
         self.db_cluster_resource_id = cluster.db_cluster_resource_id
@@ -209,21 +205,17 @@ class SandboxClusterSnapshot(DBClusterSnapshot):
 
     @property
     def percent_progress(self) -> int:
-        """0 to 100; 100 exactly when the status is `available`, which an answer shows before it."""
-        return 100 if self._complete else min(99, self._percent_done())
+        """0 to 100; 100 exactly when the status is `available`."""
+        return self._progress.percent()
 
     @percent_progress.setter
     def percent_progress(self, value: int) -> None:
         pass  # moto's initialiser sets one; here it follows from the time
 
-    def _percent_done(self) -> int:
-        return percent_done(self._plane.clock.monotonic() - self._began, self._delay)
-
     @property
     def status(self) -> str:
         """`creating` for the configured time, then `available`."""
-        self._complete = self._complete or self._percent_done() == 100
-        return "available" if self._complete else "creating"
+        return self._progress.status()
 
     @status.setter
     def status(self, value: str) -> None:

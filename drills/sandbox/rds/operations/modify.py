@@ -82,8 +82,11 @@ class Modification:
     def _await_maintenance(self, db: SandboxInstance) -> None:
         if not db.awaits_maintenance:
             db.awaits_maintenance = True
-            seconds = seconds_until(db.preferred_maintenance_window, self._plane.instant())
+            seconds = self._until_window(db)
             self._plane.work(f"maintain {db.resource_id}", lambda: self._maintain(db, seconds))
+
+    def _until_window(self, db: SandboxInstance) -> float:
+        return seconds_until(db.preferred_maintenance_window, self._plane.instant())
 
     def _maintain(self, db: SandboxInstance, seconds: float) -> None:
         """Carry out what is pending in the next maintenance window, `seconds` from the call, or a later one if need be."""
@@ -98,10 +101,7 @@ class Modification:
                 work = self._change.begin(db, dict(db.queued), None) if modifiable else self._wait
             work()
             with plane.lock:
-                began, seconds = (
-                    plane.clock.monotonic(),
-                    seconds_until(db.preferred_maintenance_window, plane.instant()),
-                )
+                began, seconds = plane.clock.monotonic(), self._until_window(db)
 
     def _wait(self) -> None:
         self._plane.at_least(self._plane.clock.monotonic(), 1.0)
