@@ -102,10 +102,9 @@ def _judged(fleet: FleetRecord, checked: FleetRecord) -> FleetRecord:
     It had 12 of a drill that went on elsewhere for no longer than that.
     """
     judged = score.judged(checked, fleet.targets if not fleet.shard else ())
-    rest = [each for each in fleet.members if each.outcome != score.GOES_ON]
-    waited = len(rest) < len(fleet.members) and not fleet.problems
-    only_waited = waited and not any(COULD_NOT_RUN in each.all_codes for each in rest)
-    had = [code for code in fleet.all_codes if not (only_waited and code == COULD_NOT_RUN)]
+    why = {each.outcome for each in fleet.members if COULD_NOT_RUN in each.all_codes}
+    waited = why == {score.GOES_ON} and not fleet.problems
+    had = [code for code in fleet.all_codes if code != COULD_NOT_RUN or not waited]
     codes = score.in_order([*had, *judged.all_codes])
     return dataclasses.replace(judged, code=codes[0], all_codes=codes)
 
