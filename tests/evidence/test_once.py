@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,6 +22,7 @@ from drills.evidence.recent.once import AlreadyDrilled, Once, run_named_in
 from drills.evidence.store import FolderStore
 from drills.model.period import PeriodKind, period_of
 from drills.model.record import RunRecord, Setting
+from tests.support.between import at_every_step
 from tests.support.evidence import SIGNED
 from tests.support.example_record import green_drill
 from tests.support.ledger import CHAIN, draft, kept, opening, started
@@ -181,44 +181,28 @@ def test_machines_that_share_a_store_drill_once(tmp_path: Path) -> None:
     assert drilled("f", dataclasses.replace(ONCE, period=december)) == "begun"
 
 
-class Interrupted(FolderStore):
-    """A folder in which, right before one call of it, another does something; `left` is how many calls come before that."""
-
-    def __init__(self, folder: Path, left: int, act: Callable[[], None]) -> None:
-        super().__init__(folder)
-        self.left, self._act = left, act
-
-    def __getattribute__(self, name: str) -> Any:
-        """Count the calls of a store by their names."""
-        if name in ("put", "claim", "get", "names", "files"):
-            self.left -= 1
-            if self.left == -1:
-                self._act()
-        return super().__getattribute__(name)
-
-
 def test_whenever_another_machine_is_quicker_one_of_the_two_drills(tmp_path: Path) -> None:
-    """Another begins before the first call of the store, the second and so on: what was seen before it is seen again."""
+    """Another begins before the first step of the store, the second and so on: what was seen before it is seen again."""
+    folders = (tmp_path / str(number) for number in itertools.count())
 
-    def drilled(machine: str, store: FolderStore) -> bool:
-        keeper = Keeper(tmp_path / machine / CHAIN, SIGNED, store, SystemClock(), once=ONCE)
-        (tmp_path / f"work-{machine}").mkdir()
+    def made() -> Path:
+        folder = next(folders)
+        (folder / "store").mkdir(parents=True)
+        return folder
+
+    def drilled(machine: str, folder: Path) -> bool:
+        keeper = Keeper(folder / machine / CHAIN, SIGNED, FolderStore(folder / "store"), SystemClock(), once=ONCE)
+        (folder / f"work-{machine}").mkdir()
         try:
-            os.close(keeper.begin(draft(opening(machine, NOW)), tmp_path / f"work-{machine}").held)
+            os.close(keeper.begin(draft(opening(machine, NOW)), folder / f"work-{machine}").held)
         except AlreadyDrilled:
             return False
         return True
 
-    for call in itertools.count():
-        root = tmp_path / f"store-{call}"
-        root.mkdir()
-        quick: list[bool] = []
-        busy = Interrupted(root, call, lambda: quick.append(drilled(f"quick-{call}", FolderStore(root))))  # noqa: B023
-        mine = drilled(f"slow-{call}", busy)
-        if not quick:
-            break
-        assert [mine, *quick].count(True) == 1, f"at call {call}"
-    assert call > 6
+    steps = at_every_step(made, lambda each: each / "store", partial(drilled, "slow"), partial(drilled, "quick"))
+    tried = [(step, [slow, quick].count(True)) for step, _, slow, quick in steps]
+    assert [step for step, drills in tried if drills != 1] == []
+    assert len(tried) > 6
 
 
 @pytest.mark.parametrize(
