@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -450,6 +452,53 @@ def test_the_last_scorecard_of_a_fleet_is_not_replaced_by_one_from_before(
     assert main(["report", str(path.parent)]) == 0
     os.close(held)
     assert "not ended" not in (path.parent / "summary.md").read_text()
+
+
+def test_a_fleet_that_goes_on_is_not_joined(tmp_path: Path, capsys: Capture) -> None:
+    """It is named with its folder and with what it has not drilled, and nothing is written; when it has ended, all is joined."""
+    shares = [share(tmp_path, 1, state="running"), share(tmp_path, 2)]
+    (place,) = shares[0].glob("reports/out/fleet-*")
+    words = ["report", "merge", *map(str, shares), "-o", str(tmp_path / "all")]
+
+    held = work_folder.hold(place / "members")
+    assert main(words) == 12
+    os.close(held)
+    told = capsys.readouterr().err
+    assert f"{place.name} goes on in {shares[0] / 'reports'} (share 1/2, 0 of 1 drilled, left: billing): " in told
+    assert "killed" not in told
+    assert not (tmp_path / "all").exists()
+    assert main(words) == 0
+
+
+def test_a_run_that_goes_on_is_not_joined(tmp_path: Path, capsys: Capture) -> None:
+    """Whether its fleet was killed or it has none: its folder is half written."""
+    one = share(tmp_path, 2)
+    (start,) = one.glob("reports/evidence/sandbox-orders/starts/*.json")
+
+    with start.open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)  # as its processes do
+        assert main(["report", "merge", str(one), "-o", str(tmp_path / "all")]) == 12
+    assert f"run 20261123-141502-a1b2 goes on in {one / 'reports'} (sandbox-orders): " in capsys.readouterr().err
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_run_that_begins_while_files_are_listed_is_not_joined(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder was listed half."""
+    one = share(tmp_path, 2)
+    (start,) = one.glob("reports/evidence/sandbox-orders/starts/*.json")
+    plan, held = union.plan, start.open()
+
+    def begins(folders: Sequence[Path], into: Path) -> union.Union:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        return plan(folders, into)
+
+    monkeypatch.setattr(union, "plan", begins)
+    with held:
+        assert main(["report", "merge", str(one), "-o", str(tmp_path / "all")]) == 12
+    assert "goes on" in capsys.readouterr().err
+    assert not (tmp_path / "all").exists()
 
 
 def test_what_a_process_was_writing_is_not_joined(tmp_path: Path) -> None:

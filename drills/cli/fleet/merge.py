@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drills import __version__, work_folder
 from drills.cli.common import folder_to_write
-from drills.cli.fleet import union
+from drills.cli.fleet import going_on, union
 from drills.cli.fleet.backed import Left, backed
 from drills.clock import SystemClock
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, ConfigError, DrillError
@@ -47,11 +47,14 @@ def run(options: argparse.Namespace) -> int:
         )
     into = folder_to_write("--output", options.output)
     folders = [each for given in options.folders for each in _reports_in(Path(given))]
+    going_on.refuse(folders)
     shares = _shares(folders, into)
     now = SystemClock().now()
     fleet = merge.merged(shares, f"fleet-{new_run_id(now)}", __version__, now)
     try:
-        union.write(union.plan(folders, into), into)
+        joint = union.plan(folders, into)
+        going_on.refuse(folders)  # what began while the files were listed
+        union.write(joint, into)
         fleet = _with_chains(fleet, into)
         folder = into / "out" / fleet.fleet_id
         folder.mkdir(parents=True)
