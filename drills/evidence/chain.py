@@ -118,13 +118,23 @@ def _starts(chain: Chain) -> Iterator[Problem]:
         if record.name != started.name or not of_chain:
             yield Problem("chain", path, f"{path} is the start record of {record.name} in the chain {record.chain}")
         if chain.bundle_of(started) is None and not started.running:
-            yield Problem(
-                "start",
-                path,
-                f"no result: {started.name} was started and has no bundle: its drill was ended before it could be sealed, or the "
-                "bundle was removed: ask who made the evidence how it ended",
-                "drills evidence seal RUN seals what is known of it",
-            )
+            yield Problem("start", path, _no_result(started.name, record), _where_to_seal(record))
+
+
+def _no_result(name: str, record: StartRecord) -> str:
+    """Say what nobody here can know of a start without a bundle: which of three things became of its drill."""
+    host = f" on host {record.initiator.host}" if record.initiator.host else ""
+    return (
+        f"no result: {name} was started and has no bundle: its drill, begun {record.started_at:%Y-%m-%d %H:%M} UTC{host}, goes "
+        "on on another machine, or was ended before it could be sealed, or the bundle was removed: look again when a drill that "
+        "began then must have ended, and then ask who made the evidence how it ended"
+    )
+
+
+def _where_to_seal(record: StartRecord) -> str:
+    """Return what whoever drills can do: a drill that goes on elsewhere can be sealed nowhere, and an ended one by what it left."""
+    where = f"on {record.initiator.host}, or wherever" if record.initiator.host else "where"
+    return f"drills evidence seal reports/out/{record.run_id} seals what is known of it, typed {where} that folder is"
 
 
 def _bundles(chain: Chain) -> Iterator[Problem]:

@@ -222,11 +222,17 @@ def test_a_reader_is_not_told_to_do_an_operators_work(home: Path, capsys: pytest
     shutil.copytree(begun.path.parent.parent / "0001-a", begun.path.parent.parent / "0003-c")
     assert main(["evidence", "verify", "reports/evidence/sandbox-orders", "--key", "drill.pub.pem"]) == 11
     said = capsys.readouterr().out
-    assert "start: no result: 0002-b was started and has no bundle: its drill was ended before" in said
+    assert "start: no result: 0002-b was started and has no bundle: its drill, begun 2026-" in said
+    assert "goes on on another machine, or was ended before it could be sealed, or the bundle was removed" in said
     assert "start: no start: 0003-c has no starts/0003-c.json beside it" in said
     assert "evidence seal" not in said
     assert main(["ledger", "check", "--max-age", "35d"]) == 11
-    assert "drills evidence seal RUN seals what is known of it" in capsys.readouterr().out
+    assert (
+        "drills evidence seal reports/out/b seals what is known of it, typed where that folder is"
+        in capsys.readouterr().out
+    )
+    assert main(["ledger", "list"]) == 0
+    assert "0002 has no result: it goes on on another machine, or was ended, and drills" in capsys.readouterr().out
 
 
 def test_without_a_key_it_is_said_that_nothing_was_proved(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

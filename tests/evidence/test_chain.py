@@ -21,6 +21,7 @@ from drills.evidence.start import (
     start_json,
     summary_of,
 )
+from drills.model.evidence import Initiator
 from drills.model.record import RunRecord
 from tests.support.clock import NOON
 from tests.support.ledger import CHAIN, draft, opening
@@ -118,6 +119,21 @@ def test_an_entry_that_was_made_again_no_longer_fits(plan: list[str], data: st.D
     changed = dataclasses.replace(chain, starts=(*chain.starts[:at], other, *chain.starts[at + 1 :]))
 
     assert problems(changed) != ()
+
+
+def test_a_start_without_a_result_says_where_it_may_go_on_and_since_when() -> None:
+    """Of a drill on another machine nobody here knows more, and nothing that is typed here could seal it."""
+    chain = whole(["sealed"])
+    began = dataclasses.replace(chain.starts[0].record, initiator=Initiator(host="runner-7"))
+    chain = dataclasses.replace(chain, starts=(dataclasses.replace(chain.starts[0], record=began),), bundles=())
+
+    (found,) = (each for each in problems(chain) if each.kind == "start")
+    assert (
+        f"its drill, begun {NOON:%Y-%m-%d %H:%M} UTC on host runner-7, goes on on another machine, or was ended"
+        in found.sentence
+    )
+    assert "look again when a drill that began then must have ended" in found.sentence
+    assert found.operator.endswith("typed on runner-7, or wherever that folder is")
 
 
 KINDS: dict[str, tuple[str, Callable[[Chain], Chain]]] = {

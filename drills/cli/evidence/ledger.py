@@ -218,10 +218,8 @@ def _show(console: Screen, each: _Ledger, history: Disagreement, *, operator: bo
         if line.not_counted:
             _say(console, f"{_numbers(line)} counts nowhere: {line.not_counted}", "dim")
         if line.outcome == "no result" and operator:
-            _say(
-                console,
-                f"{_numbers(line)} has no result: drills evidence seal reports/out/{line.run_id} seals what is known of it",
-            )
+            seal = f"drills evidence seal reports/out/{line.run_id} seals what is known of it where that folder is"
+            _say(console, f"{_numbers(line)} has no result: it goes on on another machine, or was ended, and {seal}")
     for problem in each.problems:
         _say(console, problem.sentence, "red")
     for sentence in history.wrong:
