@@ -1,5 +1,8 @@
 """Duplicates are folded: of the same about a target one notice goes out in a period, and the next says how many more came.
 
+What was told since the last success is the same, however findings alternate: a run's and the ledger's, say. A success that was told
+ends that, and so does a finding for a success: each change between the two is told.
+
 What was told is kept in a file of the project, under a lock. Where that cannot be read or written, a notice is sent.
 """
 
@@ -68,10 +71,12 @@ class Folding:
             last = known.get(_name(notice))
             if not isinstance(last, dict):
                 return Told()
-            folded = int(last.get("folded", 0))
-            same = (last.get("period"), last.get("signature")) == (self.period, notice.signature)
+            told = _told(last)
+            folded = sum(told.values())
+            same = last.get("period") == self.period and notice.signature in told
             if same:
-                known[_name(notice)] = {**last, "folded": folded + 1}
+                told[notice.signature] += 1
+                known[_name(notice)] = {**last, "told": told}
                 self._write(known)
             return Told(same, folded)
         except (OSError, ValueError, TypeError) as error:
@@ -84,11 +89,22 @@ class Folding:
                 known = self._read()
             except (ValueError, TypeError):
                 known = {}
-            known[_name(notice)] = {"period": self.period, "signature": notice.signature, "folded": 0}
+            earlier = self._earlier(known.get(_name(notice)), notice)
+            told = {**dict.fromkeys(earlier, 0), notice.signature: 0}
+            known[_name(notice)] = {"period": self.period, "told": told, "quiet": notice.quiet}
             self._write(known)
         except OSError as error:
             return _why(self._path, error)
         return ""
+
+    def _earlier(self, last: Any, notice: Notice) -> list[str]:
+        """Return what else was told that stays told beside the notice: findings of the period, beside a finding."""
+        if notice.quiet or not isinstance(last, dict) or last.get("quiet") or last.get("period") != self.period:
+            return []
+        try:
+            return list(_told(last))
+        except (ValueError, TypeError):
+            return []
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -108,6 +124,11 @@ class Folding:
 
     def _write(self, known: dict[str, Any]) -> None:
         write_privately(self._path, json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def _told(last: dict[str, Any]) -> dict[str, int]:
+    """Return how often each signature was folded since it was told. Raises ValueError, TypeError."""
+    return {str(signature): int(folded) for signature, folded in dict(last.get("told", {})).items()}
 
 
 def _name(notice: Notice) -> str:

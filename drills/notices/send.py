@@ -49,7 +49,7 @@ def send(
         if told.duplicate:
             return Outcome(not_sent=f"the same was told of {notice.target} in {folding.period}: it was folded")
         if told.folded and not notice.quiet:
-            more = f"not sent: {told.folded} more like the notice before this one"
+            more = f"not sent: {told.folded} more of what was told before this one"
             notice = dataclasses.replace(notice, lines=(*notice.lines, more))
         deliveries = deliver(notice, config, environment, folding.period)
         reached = any(not each.problem for each in deliveries)

@@ -40,10 +40,28 @@ def test_the_same_is_told_once_in_a_period(tmp_path: Path) -> None:
 
 
 def test_another_target_profile_or_outcome_is_no_duplicate(tmp_path: Path) -> None:
-    """A failure after a success after a failure is told each time."""
+    """Neither of one target tells anything of another, nor of the same target with another profile."""
     others = [dataclasses.replace(FAILED, target="stock"), dataclasses.replace(FAILED, profile="sandbox")]
 
     assert not any(told(tmp_path, each).duplicate for each in (FAILED, *others, PASSED, FAILED))
+
+
+def test_two_findings_that_alternate_are_told_once_each(tmp_path: Path) -> None:
+    """The ledger's and a run's, say; a third one says how many were folded of both, and folds neither of them anew."""
+    late, third = (dataclasses.replace(FAILED, signature=each) for each in ("missed drill 12", "failure 12"))
+
+    assert [told(tmp_path, each).duplicate for each in (FAILED, late, FAILED, late, FAILED)] == [False] * 2 + [True] * 3
+    assert told(tmp_path, third) == Told(duplicate=False, folded=3)
+    assert [told(tmp_path, each) for each in (late, third)] == [Told(True, 0), Told(True, 1)]
+    assert [told(tmp_path, each, NOW + timedelta(days=1)) for each in (FAILED, late)] == [Told(False, 2), Told()]
+
+
+def test_each_change_between_a_success_and_a_finding_is_told(tmp_path: Path) -> None:
+    """Who heard that all is well hears that it is not, and again that it is; twice in a row neither is told."""
+    late = dataclasses.replace(FAILED, signature="missed drill 12")
+    heard = [told(tmp_path, each).duplicate for each in (late, FAILED, PASSED, PASSED, FAILED, late, FAILED, PASSED)]
+
+    assert heard == [False, False, False, True, False, False, True, False]
 
 
 @pytest.mark.parametrize(
