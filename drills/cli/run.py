@@ -328,7 +328,7 @@ def opening_record(run_id: str, started_at: datetime, effective: Config, choices
         settings=_settings(effective, choices),
         environment=_environment(),
         plan=target.plan.references(),
-        price=RunPrice(price.estimate(effective)) if target.is_database else None,
+        price=RunPrice(price.estimate(effective)),
     )
 
 

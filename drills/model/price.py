@@ -5,15 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from drills.model.instance import ResourceKind
+
 SupportYears = Literal["years_1_and_2", "year_3", "unknown"]
-UnitKind = Literal["hour", "gib_month"]
+UnitKind = Literal["hour", "gib_month", "iops_month", "mibps_month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is charged of a copy by a price of its own: how much of which unit, such as GiB of "EBS gp3"; None where not known."""
+
+    kind: UnitKind
+    name: str
+    amount: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Billed:
     """A copy as it is billed: where, of which class, for how many seconds; storage in GiB, None where its size is not known.
 
-    `extended_support` is the stretch of Extended Support that is charged, None where none is.
+    `extended_support` is the stretch of Extended Support that is charged, None where none is. What is no instance has no class, and
+    is billed by its `parts`; without any nothing is known of it.
     """
 
     region: str
@@ -23,11 +35,13 @@ class Billed:
     storage_gib: float | None = None
     extended_support: SupportYears | None = None
     instance_id: str = ""
+    kind: ResourceKind = "db-instance"
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """A price in US dollars that AWS's price list gave: of an hour of a class, or of a GiB-month of a storage type.
+    """A price in US dollars that AWS's price list gave: of an hour of a class, or of a month of a GiB, an IOPS or a MiB/s.
 
     `published` is the publication date of the list, as it stands there.
     """

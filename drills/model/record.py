@@ -20,7 +20,7 @@ from drills.model.history import Trend
 from drills.model.incident import Incident
 from drills.model.instance import OTHERS, Resource, SourceKind, StatusChange
 from drills.model.point import RecoveryPoint, RefusedPoint
-from drills.model.price import RunPrice
+from drills.model.price import Part, RunPrice
 from drills.model.restore_job import RestoreTest
 from drills.model.timing import (
     ClockOffset,
@@ -115,6 +115,7 @@ class Restoration:
     engine: EngineSupport | None = None  # None where somebody else asked for the restore
     storage_type: str = ""
     storage_gib: int | None = None
+    charged: tuple[Part, ...] = ()  # of what is no database: what it is billed by, as AWS described it
 
 
 @dataclass(frozen=True, slots=True)

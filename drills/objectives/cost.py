@@ -1,13 +1,13 @@
 """What the copies of a run cost, from the table of prices beside this module. Pure; what the table does not have is unknown.
 
 Amazon RDS bills an instance by the second, for at least 10 minutes, and storage by the GiB-month
-(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html). Only copies are counted: no provisioned IOPS
-and throughput, no transfer between regions, no copied snapshot, no requests.
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html). Of an instance no provisioned IOPS and
+throughput are counted. EBS bills a volume by the second, for at least 60 seconds (https://aws.eu/ebs/pricing); what is charged of
+one drills/objectives/parts.py says. Only copies are counted: no transfer between regions, no copied snapshot, no requests.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -19,21 +19,26 @@ from types import MappingProxyType
 from typing import Any
 
 from drills.model.engine import ENROLLED, EngineSupport
-from drills.model.instance import NEVER_MADE, ResourceKind
-from drills.model.price import Billed, Price, SupportYears, UnitPrice
-from drills.model.record import RunRecord
+from drills.model.instance import NEVER_MADE, OTHERS, Resource, ResourceKind
+from drills.model.price import Billed, Part, Price, SupportYears, UnitKind, UnitPrice
+from drills.model.record import Restoration, RunRecord
 
 TABLE = Path(__file__).with_name("prices.toml")
 LEAST_SECONDS = 600
 HOURS_OF_MONTH = 730  # as AWS's own estimates count
 YEARS_AT_FIRST = 2  # of Extended Support, at its first price
-# copies that are no instances: nothing here knows what they cost
+# of what is no instance: the least that it is billed for, and what is not known where nothing of it is
+LEAST_OF: Mapping[ResourceKind, int] = MappingProxyType({"ebs-volume": 60})
 UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
     {
         "dynamodb-table": "what a DynamoDB table costs, which is not in the table of prices",
-        "ebs-volume": "what an EBS volume costs, which is not in the table of prices",
+        "ebs-volume": "what an EBS volume costs, whose type and size are not known here",
         "efs-file-system": "what an EFS file system costs, which is not in the table of prices",
     }
+)
+_BILLED = frozenset({"db-instance", *(each.makes for each in OTHERS.values())})
+_WORDS: Mapping[UnitKind, str] = MappingProxyType(
+    {"hour": "{}", "gib_month": "{} storage", "iops_month": "IOPS of {}", "mibps_month": "throughput of {}"}
 )
 
 
@@ -65,7 +70,7 @@ def cost_of(copies: Iterable[Billed], table: Mapping[str, Any]) -> Cost:
     found: list[Decimal] = []
     unknown: list[str] = []
     for copy in copies:
-        for part in (_of_instance(copy, table), _of_storage(copy, table), _of_support(copy, table)):
+        for part in _amounts(copy, table):
             if isinstance(part, str):
                 unknown.append(part)
             elif part is not None:
@@ -73,11 +78,29 @@ def cost_of(copies: Iterable[Billed], table: Mapping[str, Any]) -> Cost:
     return Cost(sum(found, Decimal(0)) if found else None, tuple(dict.fromkeys(unknown)))
 
 
+def _amounts(copy: Billed, table: Mapping[str, Any]) -> tuple[Decimal | str | None, ...]:
+    """Return what each part of a copy costs, or what is not known of it; None for what is not charged."""
+    if copy.kind == "db-instance":
+        return _of_instance(copy, table), _of_storage(copy, table), _of_support(copy, table)
+    return tuple(_of_part(part, copy, table) for part in copy.parts) or (UNPRICED[copy.kind],)
+
+
+def _of_part(part: Part, copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
+    words = _WORDS[part.kind].format(part.name)
+    if part.amount is None:
+        return f"{words}, of which it is not known how much there is"
+    price = table.get(copy.region, {}).get(part.kind, {}).get(part.name)
+    if price is None:
+        return f"the price of {words} in {copy.region or 'an unknown region'}"
+    seconds = max(copy.seconds, LEAST_OF.get(copy.kind, 0))
+    return Decimal(price) * Decimal(str(part.amount)) * _hours(seconds) / HOURS_OF_MONTH
+
+
 def _of_instance(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
     price = table.get(copy.region, {}).get("hour", {}).get(copy.instance_class)
     if price is None:
         return f"the price of {copy.instance_class or 'an unknown class'} in {copy.region or 'an unknown region'}"
-    return Decimal(price) * _hours(copy)
+    return Decimal(price) * _hours(max(copy.seconds, LEAST_SECONDS))
 
 
 def _of_storage(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
@@ -86,7 +109,7 @@ def _of_storage(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
     price = table.get(copy.region, {}).get("gib_month", {}).get(copy.storage_type)
     if price is None:
         return f"the price of {copy.storage_type or 'unknown'} storage in {copy.region or 'an unknown region'}"
-    return Decimal(price) * Decimal(str(copy.storage_gib)) * Decimal(str(copy.seconds)) / 3600 / HOURS_OF_MONTH
+    return Decimal(price) * Decimal(str(copy.storage_gib)) * _hours(copy.seconds) / HOURS_OF_MONTH
 
 
 def _of_support(copy: Billed, table: Mapping[str, Any]) -> Decimal | str | None:
@@ -100,11 +123,11 @@ def _of_support(copy: Billed, table: Mapping[str, Any]) -> Decimal | str | None:
         return (
             f"Extended Support of {copy.instance_class or 'an unknown class'} in {copy.region or 'an unknown region'}"
         )
-    return Decimal(price) * int(processors) * _hours(copy)
+    return Decimal(price) * int(processors) * _hours(max(copy.seconds, LEAST_SECONDS))
 
 
-def _hours(copy: Billed) -> Decimal:
-    return Decimal(str(max(copy.seconds, LEAST_SECONDS))) / 3600
+def _hours(seconds: float) -> Decimal:
+    return Decimal(str(seconds)) / 3600
 
 
 def copies_of(record: RunRecord) -> tuple[Billed, ...]:
@@ -118,22 +141,28 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
     found = []
     for each in record.resources:
         ended = each.gone_at or record.ended_at
-        if each.kind != "db-instance" or each.state in ("in use", "kept") or ended is None:
+        if each.kind not in _BILLED or each.state in ("in use", "kept") or ended is None:
             continue
         if each.made_at is None and each.note.endswith(NEVER_MADE):
             continue
         began = each.made_at or record.started_at
         seconds = max((ended - began).total_seconds(), 0.0)
-        cluster = next((copy for copy in clusters if each.id.startswith(f"{copy}-")), "")
-        copy = restored.get(cluster or each.id)
-        if copy is None:
-            found.append(Billed(each.region, "", seconds, instance_id=each.id))
+        if each.kind != "db-instance":
+            parts = restored[each.id].charged if each.id in restored else ()
+            found.append(Billed(each.region, "", seconds, instance_id=each.id, kind=each.kind, parts=parts))
             continue
-        storage = (copy.storage_type, copy.storage_gib)
-        support = support_charged(copy.engine, began)
-        of_class = of_aurora(copy.instance_class) if cluster else copy.instance_class
-        found.append(Billed(each.region, of_class, seconds, *storage, support, each.id))
+        cluster = next((copy for copy in clusters if each.id.startswith(f"{copy}-")), "")
+        found.append(_instance(each, cluster, restored.get(cluster or each.id), began, seconds))
     return tuple(found)
+
+
+def _instance(made: Resource, cluster: str, copy: Restoration | None, began: datetime, seconds: float) -> Billed:
+    """Return an instance as it is billed, by what was restored, None where that is not known."""
+    if copy is None:
+        return Billed(made.region, "", seconds, instance_id=made.id)
+    support = support_charged(copy.engine, began)
+    of_class = of_aurora(copy.instance_class) if cluster else copy.instance_class
+    return Billed(made.region, of_class, seconds, copy.storage_type, copy.storage_gib, support, made.id)
 
 
 def of_aurora(instance_class: str) -> str:
@@ -171,11 +200,8 @@ def price_of(copies: Iterable[Billed], asked: Iterable[UnitPrice] = ()) -> Price
 
 
 def of_run(record: RunRecord, asked: Iterable[UnitPrice] = ()) -> Price:
-    """Return the price of the copies that a run made; of what is no database it is unknown, and not nothing."""
-    price = price_of(copies_of(record), asked)
-    made = (each.kind for each in record.resources if each.made_at is not None or not each.note.endswith(NEVER_MADE))
-    unpriced = (UNPRICED[kind] for kind in made if kind in UNPRICED)
-    return dataclasses.replace(price, unknown=tuple(dict.fromkeys((*price.unknown, *unpriced))))
+    """Return the price of the copies that a run made."""
+    return price_of(copies_of(record), asked)
 
 
 def told(price: Price, *, simulated: bool, asked: Iterable[UnitPrice] = ()) -> str:

@@ -85,7 +85,9 @@ TAKEN: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("resources[].account", "resources[].region", "resources[].made_at", "resources[].gone_at"),
         ),
         "declared by the run whose copy this one goes on with: its own bundle has it": ("resumed_from",),
-        "what the run cost, part of no verdict": ("price", "restorations[].storage_type", "restorations[].storage_gib"),
+        "what the run cost, part of no verdict": (
+            *("price", "restorations[].storage_type", "restorations[].storage_gib", "restorations[].charged"),
+        ),
         "of the restore of an incident, which is not replayed": ("incident",),
         "outside of this evidence": ("history", "forecast", "evidence.store"),
     }

@@ -186,8 +186,7 @@ def close(folder: Path, journal: Journal) -> None:
         completeness.count_verdicts(journal)
     codes = verdicts.exit_codes(journal.record)
     journal.end()
-    priced = price.at_end(journal.record) if journal.record.price else None  # that of a table is not known
-    journal.update(forecast=_score_forecast(folder, journal.record), price=priced)
+    journal.update(forecast=_score_forecast(folder, journal.record), price=price.at_end(journal.record))
     judged = dataclasses.replace(journal.record, code=codes[0], all_codes=codes)
     held = verdicts.hold_until_reported(journal.record, codes)
     trend = _add_to_history(folder, journal, judged)

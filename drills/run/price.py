@@ -10,7 +10,7 @@ import dataclasses
 
 from drills.config.load import Config
 from drills.model.instance import Instance
-from drills.model.price import Billed, Price, RunPrice, UnitPrice
+from drills.model.price import Billed, Part, Price, RunPrice, UnitPrice
 from drills.model.record import RunRecord
 from drills.objectives import cost
 
@@ -24,18 +24,27 @@ def purposes(effective: Config) -> tuple[str, ...]:
     return ("recovery", *(("moment",) if newest else ()), *(("rehearsal",) if damaged else ()))
 
 
-def estimate(effective: Config, source: Instance | None = None, asked: tuple[UnitPrice, ...] = ()) -> Price:
+def estimate(
+    effective: Config,
+    source: Instance | None = None,
+    asked: tuple[UnitPrice, ...] = (),
+    charged: tuple[Part, ...] = (),
+) -> Price:
     """Return what the copies cost at most: each for as long as the run may take, with the class and the storage of the source.
 
     Before the source was read, the storage is not known, and the class is where drill.toml names it. Whether Extended Support is
-    charged is known when a point is chosen.
+    charged is known when a point is chosen. `charged` is what a source that is no database is billed by.
     """
+    seconds = effective.limits.total_seconds
+    if other := effective.target.other:
+        copy = Billed(effective.restore_region, "", seconds, kind=other.makes, parts=charged)
+        return cost.price_of([copy], asked)
     named = effective.target.restore.instance_class
     of_class = named or (source.instance_class if source else "")
     copy = Billed(
         effective.restore_region,
         cost.of_aurora(of_class) if effective.target.kind == "cluster" else of_class,
-        effective.limits.total_seconds,
+        seconds,
         source.storage_type if source else "",
         source.storage_gib if source else None,
         "unknown",

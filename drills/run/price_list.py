@@ -1,4 +1,4 @@
-"""Asks AWS's price list for what a copy costs: on-demand, Single-AZ, PostgreSQL, without a licence.
+"""Asks AWS's price list for what a copy costs: an instance on-demand, Single-AZ, PostgreSQL, without a licence; parts of others.
 
 The list is asked in us-east-1, wherever the copy is: it has an endpoint in few regions ("AWS Price List endpoints and quotas",
 AWS General Reference). Each member of PriceList is JSON as text, with a product and its terms (GetProducts, API reference).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -17,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.remedies import error_text
 from drills.aws.session import Clients
 from drills.errors import DrillError
-from drills.model.price import UnitKind, UnitPrice
+from drills.model.price import Part, UnitKind, UnitPrice
 
 REGION = "us-east-1"
 RIGHT = "pricing:GetProducts"
@@ -30,7 +31,63 @@ VOLUMES: Mapping[str, str] = {
 }
 # of a class PostgreSQL's; a storage type has been seen under PostgreSQL's name and, in the file of infracost, under "Any"
 _ENGINES = ("PostgreSQL", "Any")
-_UNITS: Mapping[UnitKind, str] = {"hour": "Hrs", "gib_month": "GB-Mo"}
+_UNITS: Mapping[UnitKind, Mapping[str, int]] = {"hour": {"Hrs": 1}, "gib_month": {"GB-Mo": 1}}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """How the list has a price: of which service, with which attributes, under which usage type after the region's own prefix.
+
+    `units` has how many of ours each unit of the list is.
+    """
+
+    service: str
+    family: str
+    attributes: Mapping[str, str]
+    usage: str
+    units: Mapping[str, int]
+
+
+# usage types of EBS after "EBS:": infracost/infracost, internal/resources/aws/ebs_volume.go, whose unit of throughput is GiBps-mo;
+# GB-month is the unit of io2 in copies of the list
+_EBS_USAGE: Mapping[str, str] = {"io1": ".piops", "standard": ""}  # of other types their own name
+_EBS: Mapping[UnitKind, tuple[str, str, Mapping[str, int]]] = {
+    "gib_month": ("Storage", "VolumeUsage", {"GB-Mo": 1, "GB-month": 1}),
+    "iops_month": ("System Operation", "VolumeP-IOPS", {"IOPS-Mo": 1}),
+    "mibps_month": ("Provisioned Throughput", "VolumeP-Throughput", {"GiBps-mo": 1024, "MiBps-Mo": 1}),
+}
+
+
+def listed_as(kind: UnitKind, name: str) -> Listed | None:
+    """Return how the list has the price of a part, None where no public source shows it. Pure."""
+    service, _, of = name.partition(" ")
+    if service == "EBS" and kind in _EBS and " " not in of:
+        family, usage, units = _EBS[kind]
+        return Listed("AmazonEC2", family, {"volumeApiName": of}, f"EBS:{usage}{_EBS_USAGE.get(of, f'.{of}')}", units)
+    return None
+
+
+def ask_for(clients: Clients, region: str, parts: Iterable[Part]) -> tuple[tuple[UnitPrice, ...], str]:
+    """Return the prices of parts in a region, and why one that was asked for is not among them."""
+    found: list[UnitPrice] = []
+    missing: list[str] = []
+    wanted = dict.fromkeys((part.kind, part.name) for part in parts)
+    try:
+        for kind, name in wanted:
+            listed = listed_as(kind, name)
+            if listed is None:
+                continue
+            fields = {"regionCode": region, "productFamily": listed.family} | dict(listed.attributes)
+            products = _products(clients.client("pricing", REGION), fields, listed.service)
+            _keep(_one_price(of_usage(products, listed.usage), listed.units, region, kind, name), found, missing)
+    except (ClientError, BotoCoreError, DrillError) as error:
+        return tuple(found), _not_asked(error)
+    return tuple(found), "; ".join(missing)
+
+
+def of_usage(products: Iterable[Mapping[str, Any]], usage: str) -> list[Mapping[str, Any]]:
+    """Return the products of a usage type, which has the prefix of its region but in us-east-1. Pure."""
+    return [each for each in products if f"-{_attributes(each).get('usagetype', '')}".endswith(f"-{usage}")]
 
 
 def ask(clients: Clients, region: str, instance_class: str, storage_type: str) -> tuple[tuple[UnitPrice, ...], str]:
@@ -42,40 +99,54 @@ def ask(clients: Clients, region: str, instance_class: str, storage_type: str) -
     if storage_type in VOLUMES:
         volume = {"productFamily": "Database Storage", "volumeType": VOLUMES[storage_type]}
         wanted.append(("gib_month", storage_type, volume))
-    found, missing = [], []
+    found: list[UnitPrice] = []
+    missing: list[str] = []
     try:
         pricing = clients.client("pricing", REGION)
         for kind, name, fields in wanted:
-            price = price_of(_products(pricing, {"regionCode": region} | fields), region, kind, name)
-            if isinstance(price, str):
-                missing.append(price)
-            else:
-                found.append(price)
+            products = _products(pricing, {"deploymentOption": "Single-AZ", "regionCode": region} | fields)
+            _keep(price_of(products, region, kind, name), found, missing)
     except (ClientError, BotoCoreError, DrillError) as error:
-        told = error_text(error) if not isinstance(error, DrillError) else str(error)
-        return tuple(found), f"AWS's price list could not be asked ({RIGHT}): {told}"
+        return tuple(found), _not_asked(error)
     return tuple(found), "; ".join(missing)
 
 
-def _products(pricing: Any, fields: dict[str, str]) -> list[Mapping[str, Any]]:
-    fields = {"deploymentOption": "Single-AZ"} | fields
+def _keep(price: UnitPrice | str, found: list[UnitPrice], missing: list[str]) -> None:
+    if isinstance(price, str):
+        missing.append(price)
+    else:
+        found.append(price)
+
+
+def _not_asked(error: ClientError | BotoCoreError | DrillError) -> str:
+    told = str(error) if isinstance(error, DrillError) else error_text(error)
+    return f"AWS's price list could not be asked ({RIGHT}): {told}"
+
+
+def _products(pricing: Any, fields: dict[str, str], service: str = "AmazonRDS") -> list[Mapping[str, Any]]:
     filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in fields.items()]
     listed = pricing.get_paginator("get_products").paginate(
-        ServiceCode="AmazonRDS", FormatVersion="aws_v1", Filters=filters
+        ServiceCode=service, FormatVersion="aws_v1", Filters=filters
     )
     return [json.loads(each) for answer in listed for each in answer.get("PriceList") or ()]
 
 
 def price_of(products: Iterable[Mapping[str, Any]], region: str, kind: UnitKind, name: str) -> UnitPrice | str:
-    """Return the one on-demand price above 0 that products have in their unit, or what was found in place of it. Pure."""
+    """Return the one on-demand price above 0 that products of RDS have in their unit, or what was found in place of it. Pure."""
+    return _one_price(_of_postgresql(products), _UNITS[kind], region, kind, name)
+
+
+def _one_price(
+    products: Iterable[Mapping[str, Any]], units: Mapping[str, int], region: str, kind: UnitKind, name: str
+) -> UnitPrice | str:
     prices: dict[Decimal, str] = {}
-    for product in _of_postgresql(products):
+    for product in products:
         terms = (product.get("terms") or {}).get("OnDemand") or {}
         for term in terms.values():
             for rate in (term.get("priceDimensions") or {}).values():
-                amount = _amount(rate)
-                if rate.get("unit") == _UNITS[kind] and amount:
-                    prices[amount] = str(product.get("publicationDate", ""))
+                amount, of_ours = _amount(rate), units.get(str(rate.get("unit")))
+                if amount and of_ours:
+                    prices[amount / of_ours] = str(product.get("publicationDate", ""))
     what = f"the price list of {region} for {name}"
     if len(prices) != 1:
         return f"expected one price in {what}, found {len(prices) or 'none'}"
@@ -87,9 +158,13 @@ def _of_postgresql(products: Iterable[Mapping[str, Any]]) -> list[Mapping[str, A
     """Return the products of PostgreSQL, else those of any engine."""
     by_engine: dict[str, list[Mapping[str, Any]]] = {}
     for each in products:
-        attributes = (each.get("product") or {}).get("attributes") or {}
-        by_engine.setdefault(str(attributes.get("databaseEngine", "")), []).append(each)
+        by_engine.setdefault(str(_attributes(each).get("databaseEngine", "")), []).append(each)
     return next((by_engine[name] for name in _ENGINES if name in by_engine), [])
+
+
+def _attributes(product: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (product.get("product") or {}).get("attributes") or {}
+    return found
 
 
 def _amount(rate: Mapping[str, Any]) -> Decimal | None:

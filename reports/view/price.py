@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from drills.model.price import Billed, RunPrice
+from drills.model.price import Billed, RunPrice, UnitKind
 from drills.model.record import RunRecord
 from drills.objectives import cost
+
+_UNITS: Mapping[UnitKind, str] = MappingProxyType(
+    {"hour": "h", "gib_month": "GiB", "iops_month": "IOPS", "mibps_month": "MiB/s"}
+)
 
 
 def cost_line(record: RunRecord) -> str:
@@ -29,9 +34,18 @@ def estimate_line(record: RunRecord) -> str:
 
 
 def _copies(copies: Sequence[Billed]) -> str:
-    """The classes and storage of copies, each once."""
-    found = []
-    for each in copies:
-        size = "storage unknown" if each.storage_gib is None else f"{each.storage_gib:g} GiB of {each.storage_type}"
-        found.append(f"{each.instance_class or 'an unknown class'}, {size}")
-    return "; ".join(dict.fromkeys(found))
+    """What copies are billed by, each once: class and storage, or the parts of what is no database instance."""
+    return "; ".join(dict.fromkeys(_instance(each) if each.kind == "db-instance" else _parts(each) for each in copies))
+
+
+def _instance(copy: Billed) -> str:
+    size = "storage unknown" if copy.storage_gib is None else f"{copy.storage_gib:g} GiB of {copy.storage_type}"
+    return f"{copy.instance_class or 'an unknown class'}, {size}"
+
+
+def _parts(copy: Billed) -> str:
+    told = [
+        f"{'unknown' if each.amount is None else f'{each.amount:g}'} {_UNITS[each.kind]} of {each.name}"
+        for each in copy.parts
+    ]
+    return ", ".join(told) or f"{copy.kind}, of which nothing is known"

@@ -235,7 +235,13 @@ restore = {{ backup_role_arn = "arn:aws:iam::000000000000:role/restore" }}
     ("key", "name", "made", "asked", "price"),
     [
         ("table", "orders", "table drill-RUN-ID-recovery", "targetTableName", "what a DynamoDB table costs"),
-        ("volume", "vol-0123456789abcdef0", "volume drill-RUN-ID-JOB-ID", "volumeType", "what an EBS volume costs"),
+        (
+            "volume",
+            "vol-0123456789abcdef0",
+            "volume drill-RUN-ID-JOB-ID",
+            "volumeType",
+            "what an EBS volume costs, whose type",
+        ),
         (
             *("file_system", "fs-0123456789abcdef0", "file system drill-RUN-ID-recovery", "CreationToken"),
             "what an EFS file system costs",
@@ -258,7 +264,9 @@ def test_of_what_is_no_database_it_says_the_restore_job(
     assert request["RecoveryPointArn"] == f"that of the newest recovery point of {name} in vault"
     assert asked in request["Metadata"]
     assert facts["price"]["usd"] is None
+    assert facts["cost"].startswith("1 copy for at most ")
     assert price in facts["cost"]
+    assert facts["cost"].endswith(". The run asks AWS's price list first, and its record has that estimate")
     assert [(CHECKOUT / each).is_file() for each in facts["policies"]] == [True, True]
     assert "instance" not in " ".join(each["name"] for each in facts["guards"][1:])
     read = dry_run.as_text({**facts, "seed_unread": "", "once": ""})

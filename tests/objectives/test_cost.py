@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drills.model.engine import ENROLLED, NOT_ENROLLED, EngineSupport
 from drills.model.instance import NEVER_MADE, Resource
-from drills.model.price import Billed, UnitPrice
+from drills.model.price import Billed, Part, UnitPrice
 from drills.model.record import Restoration
 from drills.objectives import cost
 from drills.objectives.cost import (
@@ -32,10 +32,15 @@ from tests.support.example_record import green_drill
 
 TABLE = {
     "date": "2026-01-01",
-    "r": {"hour": {"c": "0.10"}, "gib_month": {"gp3": "0.73"}, "extended_support": {"year_3": "0.2"}},
+    "r": {
+        "hour": {"c": "0.10"},
+        "gib_month": {"gp3": "0.73", "EBS gp3": "0.0730"},
+        "iops_month": {"EBS gp3": "0.0073"},
+        "extended_support": {"year_3": "0.2"},
+    },
     "vcpus": {"c": 4},
 }
-copies = st.builds(
+instances = st.builds(
     Billed,
     st.sampled_from(["r", "x", ""]),
     st.sampled_from(["c", "d", ""]),
@@ -44,6 +49,21 @@ copies = st.builds(
     st.none() | st.floats(0, 1e5),
     st.sampled_from([None, "year_3", "years_1_and_2", "unknown"]),
 )
+charged = st.builds(
+    Part,
+    st.sampled_from(["gib_month", "iops_month", "mibps_month"]),
+    st.sampled_from(["EBS gp3", "EBS io9"]),
+    st.none() | st.floats(0, 1e5),
+)
+volumes = st.builds(
+    Billed,
+    st.sampled_from(["r", "x", ""]),
+    st.just(""),
+    st.floats(0, 1e6),
+    kind=st.just("ebs-volume"),
+    parts=st.lists(charged, max_size=3).map(tuple),
+)
+copies = instances | volumes
 
 
 def test_an_hour_a_month_and_a_processor() -> None:
@@ -70,7 +90,7 @@ def test_costs_add_up(one: list[Billed], other: list[Billed]) -> None:
     assert set(both.unknown) == {*first.unknown, *second.unknown}
 
 
-@given(copies)
+@given(instances)
 def test_what_the_table_does_not_have_is_unknown_and_never_nothing(copy: Billed) -> None:
     """Of each part: a price, or its name among the unknown."""
     found = cost_of([copy], TABLE)
@@ -81,6 +101,48 @@ def test_what_the_table_does_not_have_is_unknown_and_never_nothing(copy: Billed)
     assert any(copy.instance_class in each and "price of" in each for each in found.unknown) or priced
     assert any("storage" in each for each in found.unknown) == (not stored)
     assert not priced or (found.known or 0) > 0
+
+
+@given(volumes)
+def test_each_part_of_what_is_no_instance_has_a_price_or_is_named(copy: Billed) -> None:
+    """A part of which neither the amount nor the price is known is unknown and never nothing; without parts the whole copy is."""
+    found = cost_of([copy], TABLE)
+    known = [
+        each
+        for each in copy.parts
+        if copy.region == "r" and each.amount is not None and each.name == "EBS gp3" and each.kind != "mibps_month"
+    ]
+
+    assert (found.known is None) == (not known)
+    assert bool(found.unknown) == (len(known) < len(copy.parts) or not copy.parts)
+    for each in copy.parts:
+        assert each in known or any(each.name in why for why in found.unknown)
+
+
+@given(copies, st.floats(0, 1e6))
+def test_more_time_never_costs_less(copy: Billed, more: float) -> None:
+    """Of instances and of what is billed by parts, with the least that AWS bills; and what is not known stays so."""
+    shorter, longer = cost_of([copy], TABLE), cost_of([dataclasses.replace(copy, seconds=copy.seconds + more)], TABLE)
+
+    assert longer.unknown == shorter.unknown
+    assert (longer.known is None) == (shorter.known is None)
+    assert (longer.known or 0) >= (shorter.known or 0)
+
+
+def test_a_volume_is_billed_by_its_parts_for_at_least_a_minute() -> None:
+    """By hand: 100 GiB at 0.0730 and 1,000 IOPS at 0.0073 for 73 hours of 730, and a second as a minute."""
+    parts = (Part("gib_month", "EBS gp3", 100), Part("iops_month", "EBS gp3", 1000))
+    volume = Billed("r", "", 73 * 3600, kind="ebs-volume", parts=parts)
+
+    assert cost_of([volume], TABLE) == Cost(Decimal("0.73") + Decimal("0.73"))
+    second, minute = (cost_of([dataclasses.replace(volume, seconds=each)], TABLE) for each in (1, 60))
+    assert second == minute
+    assert (minute.known or 0) > 0
+    unknown = dataclasses.replace(volume, parts=(Part("gib_month", "EBS gp3", None), Part("mibps_month", "EBS gp3", 5)))
+    assert cost_of([unknown], TABLE) == Cost(
+        None, ("EBS gp3 storage, of which it is not known how much there is", "the price of throughput of EBS gp3 in r")
+    )
+    assert cost_of([dataclasses.replace(volume, parts=())], TABLE).unknown == (cost.UNPRICED["ebs-volume"],)
 
 
 @given(st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=8))
@@ -94,7 +156,7 @@ def test_every_price_of_the_table_is_one() -> None:
     table = prices()
     regions = {name: each for name, each in table.items() if name not in ("date", "vcpus")}
     for region in regions.values():
-        assert set(region) == {"hour", "gib_month", "extended_support"}
+        assert set(region) == {"hour", "extended_support", "gib_month", "iops_month", "mibps_month"}
         assert all(Decimal(price) > 0 for part in region.values() for price in part.values())
         assert set(region["hour"]) <= set(table["vcpus"])
 
@@ -181,6 +243,28 @@ def test_a_copy_is_billed_from_its_request_until_it_was_gone() -> None:
     assert [each.instance_id for each in unended] == [
         *("not answered", "made, whatever its note says", "never seen", "copy", "by a clock that went back"),
     ]
+
+
+def test_what_is_no_database_is_billed_by_what_aws_described() -> None:
+    """From its request until it was gone; of one that was never seen nothing is known, and what was never made is not billed."""
+    parts = (Part("gib_month", "EBS gp3", 100),)
+    restored = Restoration("recovery", None, "copy", charged=parts)
+    resources = tuple(
+        resource(name, kind="ebs-volume", **changes)
+        for name, changes in {
+            "copy": {},
+            "not seen": {},
+            "never made": {"made_at": None, "note": f"refused by AWS, {NEVER_MADE}"},
+            "left": {"state": "left", "gone_at": None},
+        }.items()
+    )
+    record = dataclasses.replace(green_drill(), restorations=(restored,), resources=resources, ended_at=ENDED)
+
+    assert copies_of(record) == (
+        Billed("r", "", 3600.0, instance_id="copy", kind="ebs-volume", parts=parts),
+        Billed("r", "", 3600.0, instance_id="not seen", kind="ebs-volume"),
+        Billed("r", "", 7200.0, instance_id="left", kind="ebs-volume"),
+    )
 
 
 def test_the_support_of_a_copy_is_that_of_its_request() -> None:

@@ -17,6 +17,7 @@ from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
 from drills.errors import NoRecoveryPoint, RestoreFailed
 from drills.model.instance import Resource
+from drills.model.price import Part
 from drills.objectives import completeness, verdicts
 from drills.record import Journal, new_run_id
 from drills.recovery.volume import settings
@@ -134,6 +135,11 @@ def test_a_volume_is_recovered_judged_measured_and_removed_and_never_passes_whol
     assert measured["RPA"] is None
     statuses = [each.status for each in restoration.statuses]  # on a busy machine nobody asks while it is being made
     assert statuses in (["creating", "available"], ["available"])
+    assert restoration.charged == (
+        Part("gib_month", "EBS gp3", 20),
+        Part("iops_month", "EBS gp3", 1000),
+        Part("mibps_month", "EBS gp3", 125),
+    )
     (resource,) = record.resources
     copy = begun.ec2.describe_volumes(VolumeIds=[resource.resource_id])["Volumes"][0]
     tags = {each["Key"]: each["Value"] for each in copy["Tags"]}

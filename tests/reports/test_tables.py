@@ -8,6 +8,7 @@ import pytest
 
 from drills.model.finding import CheckResult
 from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
+from drills.model.price import Part
 from drills.model.record import Restoration, RunRecord, TargetSummary
 from drills.objectives import cost, timeline
 from reports import html, lineage, markdown
@@ -79,13 +80,30 @@ def test_the_report_of_what_is_no_database_says_nothing_of_rds(kind: SourceKind)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_database_costs_what_is_unknown_and_not_nothing(kind: SourceKind) -> None:
-    """The table of prices has none of them; one that was certainly never made costs nothing."""
+    """Of a copy that nobody described nothing is known; one that was certainly never made costs nothing."""
     record = other_drill(kind)
     [unknown] = cost.of_run(record).unknown
-    assert unknown.endswith("which is not in the table of prices")
-    assert f"| cost | unknown by the prices of {cost.prices()['date']}: {unknown} |" in markdown.render(record)
+    assert unknown.startswith("what an " if kind != "table" else "what a DynamoDB")
+    assert f"| cost | unknown by the prices of {cost.prices()['date']}: {unknown} (" in markdown.render(record)
     never = dataclasses.replace(record.resources[0], made_at=None, note="refused: never made")
     assert cost.of_run(dataclasses.replace(record, resources=(never,))).unknown == ()
+
+
+def test_a_volume_costs_what_it_is_billed_by() -> None:
+    """The report names the parts with their amounts, one of which nothing is known as well, and no kind."""
+    record = other_drill("volume")
+    parts = (
+        Part("gib_month", "EBS gp3", 20),
+        Part("iops_month", "EBS gp3", 1000),
+        Part("mibps_month", "EBS gp3", None),
+    )
+    copy = dataclasses.replace(record.restorations[0], charged=parts)
+    made = tuple(dataclasses.replace(each, region="us-east-1") for each in record.resources)
+    summary = markdown.render(dataclasses.replace(record, restorations=(copy,), resources=made))
+
+    assert "would cost about $0.0" in summary
+    assert "without throughput of EBS gp3, of which it is not known how much there is (" in summary
+    assert "h of 20 GiB of EBS gp3, 1000 IOPS of EBS gp3, unknown MiB/s of EBS gp3)" in summary
 
 
 def test_statuses_and_lineage_of_a_table_name_fields_of_dynamodb() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from drills.aws.guarded.names import LOCK_PREFIX
 from drills.aws.scratch import remaining_resources
+from drills.model.price import Part
 from drills.model.record import SCHEMA_VERSION, RunRecord
 from drills.record import Journal, load, new_run_id
 from drills.recovery.restore import remove_resources
@@ -120,3 +121,18 @@ def test_without_a_lock_the_record_says_so(runs: Runs) -> None:
         ["no lock was taken: restore.lock is false, so that another run may drill the target meanwhile"]
     ] * 2
     assert remaining_resources(two.record.resources) == ()
+
+
+def test_the_cost_is_estimated_by_what_the_source_is_billed_by(runs: Runs, own_sandbox: RunningSandbox) -> None:
+    """Before anything is made; a source that is gone leaves it unknown, and is no reason to stop."""
+    made = own_sandbox.client("ec2").create_volume(AvailabilityZone="eu-central-1a", Size=20, VolumeType="gp2")
+    there, gone = (runs.begin("volume", each) for each in (made["VolumeId"], "vol-00000000000000404"))
+
+    assert (there.guard(), gone.guard()) == (0, 0)
+    known, unknown = (each.record.price for each in (there, gone))
+    assert known is not None
+    assert known.estimated is not None
+    assert known.estimated.copies[0].parts == (Part("gib_month", "EBS gp2", 20),)
+    assert unknown is not None
+    assert unknown.estimated is not None
+    assert unknown.estimated.unknown == ("what an EBS volume costs, whose type and size are not known here",)

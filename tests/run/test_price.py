@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drills.config.load import Config, load
-from drills.model.price import RunPrice, UnitPrice
+from drills.model.price import Part, RunPrice, UnitPrice
 from drills.objectives import cost
 from drills.run import guard, price, price_list
+from drills.run.table import guard as others
 from reports.view.price import cost_line, estimate_line
 from tests.support.example_record import green_drill
 
@@ -85,6 +87,64 @@ def test_elsewhere_the_price_list_is_never_asked(tmp_path: Path, monkeypatch: py
     assert (found.asked, found.note) == ((), "")
     assert found.estimated is not None
     assert found.estimated.usd is not None
+
+
+VOLUME = """\
+[drill]
+profile = "{profile}"
+[profiles.live]
+kind = "aws"
+accounts = ["000000000000"]
+regions = ["us-east-1"]
+[profiles.elsewhere]
+kind = "endpoint"
+endpoint_url = "http://localhost:4566"
+region = "us-east-1"
+[targets.disk]
+volume = "vol-0123456789abcdef0"
+vault = "vault"
+restore = {{ backup_role_arn = "arn:aws:iam::000000000000:role/restore" }}
+"""
+CHARGED = (Part("gib_month", "EBS gp3", 100),)
+
+
+def of_volume(folder: Path, profile: str) -> Config:
+    """A configuration of a volume with that profile."""
+    path = folder / "drill.toml"
+    path.write_text(VOLUME.format(profile=profile))
+    return load(path, profile=None, target=None, environment={}, tables=True)
+
+
+def test_a_volume_is_estimated_by_what_its_source_is_billed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the run may take; on AWS by its price list, which is asked elsewhere of nobody."""
+    asked = (UnitPrice("us-east-1", "gib_month", "EBS gp3", "0.073"),)
+    monkeypatch.setattr(others, "of_source", lambda *_: CHARGED)
+    monkeypatch.setattr(price_list, "ask_for", lambda clients, region, parts: (asked, f"{region} {len(parts)}"))
+    live = of_volume(tmp_path, "live")
+    found = others.estimate_of(live, SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+
+    assert (found.asked, found.note) == (asked, "us-east-1 1")
+    assert found.estimated is not None
+    assert float(found.estimated.usd or 0) == pytest.approx(0.073 * 100 * live.limits.total_seconds / 3600 / 730)
+    monkeypatch.setattr(price_list, "ask_for", lambda *_: pytest.fail("it was asked"))
+    found = others.estimate_of(of_volume(tmp_path, "elsewhere"), SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+    assert (found.asked, found.note) == ((), "")
+    assert found.estimated is not None
+    assert float(found.estimated.usd or 0) == pytest.approx(0.08 * 100 * live.limits.total_seconds / 3600 / 730)
+
+
+def test_a_source_that_cannot_be_read_leaves_the_price_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason, and the run goes on."""
+
+    def refused(*_: object) -> tuple[Part, ...]:
+        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, "DescribeVolumes")
+
+    monkeypatch.setattr(others, "of_source", refused)
+    found = others.estimate_of(of_volume(tmp_path, "live"), SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+
+    assert found.note.startswith("what vol-0123456789abcdef0 is billed by could not be read: ")
+    assert found.estimated is not None
+    assert (found.estimated.usd, found.estimated.unknown) == (None, (cost.UNPRICED["ebs-volume"],))
 
 
 def test_at_the_end_the_price_is_that_of_the_copies_by_the_same_prices() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from drills.aws.guarded import permits
 from drills.errors import DrillError
-from drills.model.price import UnitPrice
+from drills.model.price import Part, UnitPrice
 from drills.run import price_list
 
 REGION = "eu-central-1"
@@ -109,6 +109,59 @@ def test_without_a_client_there_is_no_price() -> None:
 def test_what_the_list_has_no_name_for_is_not_asked(stubbed: tuple[Any, Stubber]) -> None:
     """A storage type whose attribute no public source shows, and a class that is not known."""
     assert price_list.ask(stubbed[0], REGION, "", "io2") == ((), "")
+
+
+def of_ebs(usd: str, unit: str, usage: str) -> dict[str, Any]:
+    """A product of EBS as the list has it."""
+    return product(usd, unit, usagetype=f"EUC1-EBS:{usage}")
+
+
+def test_the_parts_of_a_volume_are_asked_for_once_each(stubbed: tuple[Any, Stubber]) -> None:
+    """By service, family and type; of what is answered the usage type is taken, and a GiB/s is 1,024 MiB/s."""
+    clients, stubber = stubbed
+    answers = {
+        "Storage": [of_ebs("0.0952", "GB-Mo", "VolumeUsage.gp3")],
+        "System Operation": [of_ebs("0.006", "IOPS-Mo", "VolumeP-IOPS.gp3"), of_ebs("9", "IOs", "VolumeIOUsage")],
+        "Provisioned Throughput": [of_ebs("48.7424", "GiBps-mo", "VolumeP-Throughput.gp3")],
+    }
+    for family, listed in answers.items():
+        fields = {"regionCode": REGION, "productFamily": family, "volumeApiName": "gp3"}
+        filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in fields.items()]
+        request = {"ServiceCode": "AmazonEC2", "FormatVersion": "aws_v1", "Filters": filters}
+        stubber.add_response("get_products", {"PriceList": [json.dumps(each) for each in listed]}, request)
+    parts = [Part(kind, "EBS gp3", 5) for kind in ("gib_month", "iops_month", "mibps_month", "gib_month")]
+
+    found, note = price_list.ask_for(clients, REGION, [*parts, Part("iops_month", "EBS io2 above 32,000", 1)])
+
+    assert note == ""
+    assert [(each.kind, each.name, each.usd) for each in found] == [
+        ("gib_month", "EBS gp3", "0.0952"),
+        ("iops_month", "EBS gp3", "0.006"),
+        ("mibps_month", "EBS gp3", "0.0476"),
+    ]
+
+
+def test_a_part_that_may_not_be_asked_for_is_told(stubbed: tuple[Any, Stubber]) -> None:
+    """As of an instance: nothing is raised."""
+    clients, stubber = stubbed
+    stubber.add_client_error("get_products", "AccessDeniedException", "no")
+    found, note = price_list.ask_for(clients, REGION, [Part("gib_month", "EBS gp3", 5)])
+
+    assert found == ()
+    assert note.startswith("AWS's price list could not be asked (pricing:GetProducts): ")
+
+
+def test_a_usage_type_is_that_of_the_region_and_no_longer_one() -> None:
+    """io2 has three of them, and the prefix of us-east-1 is none."""
+    names = [
+        "EBS:VolumeP-IOPS.io2",
+        "EUC1-EBS:VolumeP-IOPS.io2",
+        "EUC1-EBS:VolumeP-IOPS.io2.tier2",
+        "XEBS:VolumeP-IOPS.io2",
+    ]
+    found = price_list.of_usage([product("1", "IOPS-Mo", usagetype=each) for each in names], "EBS:VolumeP-IOPS.io2")
+
+    assert [each["product"]["attributes"]["usagetype"] for each in found] == names[:2]
 
 
 @pytest.mark.parametrize(

@@ -92,18 +92,18 @@ def _of_database(effective: Config) -> dict[str, Any]:
 
 
 def _of_other(effective: Config, kind: OtherKind) -> dict[str, Any]:
-    price = others.price(effective)
+    price = estimate(effective)
     made = [*([_LOCK] if others.is_locked(effective) else []), f"{kind.source} {others.name_of(kind)}"]
     return {
         "makes": made,
-        "copies": 1,
+        "copies": len(price.copies),
         "requests": {"backup:StartRestoreJob": others.request(effective)},
         "cuts_over": "",
         "deletes": [*made, "nothing else"],
         "reads": others.by_service(effective, reads=True),
         "writes": others.by_service(effective, reads=False),
         "policies": list(others.policies(effective)),
-        "cost": cost.told(price, simulated=True),
+        "cost": _cost(price, effective),
         "price": asdict(price),
     }
 
@@ -157,7 +157,7 @@ def _cost(price: Price, effective: Config) -> str:
     """Return what the copies would cost at most: each for as long as the run may take, without their storage, which AWS knows."""
     copies, told = len(price.copies), cost.told(price, simulated=True)
     ask = ""
-    if not price.copies[0].instance_class:
+    if effective.target.is_database and not price.copies[0].instance_class:
         ask = " (the source's class, unless restore.instance_class names one)"
     if isinstance(effective.profile, AwsProfile):
         ask += ". The run asks AWS's price list first, and its record has that estimate"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 from typing import Any
@@ -12,8 +11,6 @@ from drills.aws.guarded.permits import is_read
 from drills.cli.common import CHECKOUT
 from drills.config.load import Config, SandboxProfile
 from drills.model.instance import FILE_SYSTEM, VOLUME, OtherKind
-from drills.model.price import Price
-from drills.objectives import cost
 from drills.recovery.file_system import restore as file_systems
 from drills.recovery.table import restore as tables
 from drills.recovery.volume import points as volumes
@@ -49,11 +46,6 @@ def _metadata(kind: OtherKind) -> dict[str, str]:
         return {**told, "newFileSystem": "true", file_systems.COPIES.named_by: str(name_of(kind))}
     told = dict.fromkeys(tables.PASSED_ON, "as the recovery point tells, where it does")
     return {**told, tables.COPIES.named_by: str(name_of(kind))}
-
-
-def price(effective: Config) -> Price:
-    """Return what the copy costs, which no table of prices here says."""
-    return dataclasses.replace(cost.price_of(()), unknown=(cost.UNPRICED[_kind(effective).makes],))
 
 
 def is_locked(effective: Config) -> bool:

@@ -7,11 +7,10 @@ import contextlib
 import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from drills.cli.dry_run import others
 from drills.cli.fleet.options import OF_FLEETS
 from drills.cli.fleet.size import at_once
 from drills.config.load import Config
@@ -36,14 +35,11 @@ def run(
     """
     told = [_of_target(options, name, one) for name in configs]
     size = min(at_once(options, configs), len(configs))
-    copies = [copy for each in configs.values() if each.target.is_database for copy in estimate(each).copies]
-    unpriced = [why for each in configs.values() if each.target.other for why in others.price(each).unknown]
-    price = cost.price_of(copies)
-    price = replace(price, unknown=(*price.unknown, *dict.fromkeys(unpriced)))
+    price = cost.price_of(copy for each in configs.values() for copy in estimate(each).copies)
     fleet = {
         "targets": told,
         "parallel": size,
-        "copies": len(copies) + sum(not each.target.is_database for each in configs.values()),
+        "copies": len(price.copies),
         "price": asdict(price),
         "discovered": options.discover or "",
         "left_out": left_out,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +21,7 @@ from drills.clock import wait_until
 from drills.errors import ConfigError, RestoreFailed
 from drills.model.instance import Resource, ResourceKind, StatusChange
 from drills.model.point import RecoveryPoint
+from drills.model.price import Part
 from drills.model.record import Restoration
 from drills.objectives import timeline
 from drills.recovery.resource.points import progress_of
@@ -32,7 +34,8 @@ class Copies:
 
     `state` is the member of a description that says how far one is, and `there` its value once it is restored; `tagging` is the
     operation that tags one, and `too_early` the error by which AWS says that it takes no tags yet. `named_by` is the member of the
-    metadata that names one, "" of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too.
+    metadata that names one, "" of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too. `charged`
+    says of a description what such a copy is billed by.
     """
 
     kind: ResourceKind
@@ -43,6 +46,7 @@ class Copies:
     too_early: str = ""
     named_by: str = ""
     name_tag: bool = False
+    charged: Callable[[Mapping[str, Any]], tuple[Part, ...]] = lambda described: ()
 
 
 def restore_named(
@@ -119,18 +123,18 @@ class Restoring:
         status = str(found[0][self._copies.state]) if found else owned.RESTORING
         if status == owned.RESTORING:
             return False
-        self._note(status)
+        self._note(status, self._copies.charged(found[0]))
         self._tag()
         return status == self._copies.there and self._tagged
 
-    def _note(self, status: str) -> None:
-        """Keep a status where it is another one than before."""
+    def _note(self, status: str, charged: tuple[Part, ...]) -> None:
+        """Keep a status where it is another one than before, and what the copy is billed by then."""
         seen = self._restoration.statuses
         if seen and seen[-1].status == status:
             return
         journal = self._setup.journal
         change = StatusChange(self._setup.clock.now(), status, seconds=journal.elapsed())
-        self._restoration = dataclasses.replace(self._restoration, statuses=(*seen, change))
+        self._restoration = dataclasses.replace(self._restoration, statuses=(*seen, change), charged=charged)
         journal.restoration(self._restoration)
 
     def _tag(self) -> None:

@@ -12,12 +12,20 @@ from drills.aws.scratch import mark_gone
 from drills.model.instance import NEVER_MADE
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
-from drills.objectives import timeline
+from drills.objectives import parts, timeline
 from drills.recovery.resource.restoring import Copies, Restoring, guard_of, role_of
 from drills.recovery.setup import Setup
 from drills.recovery.volume.unanswered import KIND, made_by, planned_of
 
-COPIES = Copies(kind=KIND, word="volume", state="State", there="available", tagging="ec2:CreateTags", name_tag=True)
+COPIES = Copies(
+    kind=KIND,
+    word="volume",
+    state="State",
+    there="available",
+    tagging="ec2:CreateTags",
+    name_tag=True,
+    charged=parts.of_volume,
+)
 
 
 def restore(

@@ -14,11 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws import guards
 from drills.aws.endpoint_health import check_endpoint, needed_by
 from drills.aws.recorder import CallRecorder
-from drills.aws.remedies import explain
-from drills.config.load import Config, EndpointProfile
+from drills.aws.remedies import error_text, explain
+from drills.aws.session import Clients
+from drills.config.load import AwsProfile, Config, EndpointProfile
 from drills.errors import COULD_NOT_RUN, DrillError
+from drills.model.price import Part, RunPrice, UnitPrice
 from drills.record import Journal
-from drills.run import context
+from drills.recovery.resource.charged import of_source
+from drills.run import context, price, price_list
 from drills.run.target_lock import NO_LOCK, lock_of
 
 
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (folder,) = map(Path, sys.argv[1:] if arguments is None else arguments)
     journal = Journal.open(folder)
     try:
-        _check(context.read(folder).effective(), folder)
+        _check(context.read(folder).effective(), folder, journal)
         _claim(folder, journal)
     except DrillError as error:
         journal.failure(str(error), error.exit_code)
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(effective: Config, folder: Path) -> None:
+def _check(effective: Config, folder: Path, journal: Journal) -> None:
     """Raise the error of the first guard that does not hold; nothing is written to AWS before or by this."""
     profile, target = effective.profile, effective.target
     guards.check_plan(effective)
@@ -47,6 +50,25 @@ def _check(effective: Config, folder: Path) -> None:
         check_endpoint(profile.endpoint_url, needed_by(target))
     source, there = context.identified_clients(effective, None, CallRecorder(folder, "guard"))
     guards.check_sides(effective, guards.Sides(source.account, source.region, there.account, there.region))
+    journal.update(price=estimate_of(effective, source, there))
+
+
+def estimate_of(effective: Config, source: Clients, there: Clients) -> RunPrice:
+    """Return what the run costs at most by what its source is billed by; on AWS by AWS's price list, where that may be asked."""
+    charged, note = _charged(effective, source)
+    asked: tuple[UnitPrice, ...] = ()
+    if isinstance(effective.profile, AwsProfile) and charged:
+        asked, note = price_list.ask_for(there, effective.restore_region, charged)
+    return RunPrice(price.estimate(effective, None, asked, charged), asked=asked, note=note)
+
+
+def _charged(effective: Config, source: Clients) -> tuple[tuple[Part, ...], str]:
+    """Return what the source is billed by, nothing where it is gone; and why it could not be read: a price stops no drill."""
+    other, name = effective.target.other, effective.target.instance
+    try:
+        return (of_source(source, other, name) if other else ()), ""
+    except (ClientError, BotoCoreError) as error:
+        return (), f"what {name} is billed by could not be read: {error_text(error)}"
 
 
 def _claim(folder: Path, journal: Journal) -> None:
