@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import fcntl
+import itertools
 import json
 import os
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,6 @@ from drills.clock import SystemClock
 from drills.config import load as configuration
 from drills.config.load import Config
 from drills.errors import DrillError
-from drills.evidence import folder as chains
 from drills.evidence.chain_check import verify_chain
 from drills.evidence.folder import Begun, read_chain, sha256
 from drills.evidence.keeper import Keeper, open_for_run, planned_level
@@ -37,6 +38,7 @@ from drills.record import Journal
 from drills.recovery.drill import CHOOSING
 from drills.run.plan import CONTEXT_NAME
 from reports import write
+from tests.support.between import at_every_step
 from tests.support.clock import NOON
 from tests.support.evidence import KEY, PRIVATE, Raises
 from tests.support.example_record import failing_drill, green_drill, running_drill
@@ -207,13 +209,13 @@ def test_a_killed_run_that_another_seals_meanwhile_is_sealed_once(
     """The next run of the target is quicker than who types the command: what it sealed stays as it is."""
     folder, _ = begun(keeper, config, "a", running_drill())
 
-    @contextlib.contextmanager
-    def taken(path: Path) -> Iterator[bool]:
-        assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")]
-        with chains.taken(path) as mine:
-            yield mine
+    take = seal._take
 
-    monkeypatch.setattr(seal, "taken", taken)
+    def later(*given: Any) -> bool:
+        assert [*of_run.seal_abandoned(keeper, config, Path("reports/out"), "run b")]
+        return take(*given)
+
+    monkeypatch.setattr(seal, "_take", later)
     assert main(["evidence", "seal", str(folder)]) == 0
     assert record.load(folder).all_codes == (12,)
     assert problems(keeper) == ()
@@ -288,6 +290,64 @@ def test_a_run_that_lives_is_sealed_by_nobody_else(keeper: Keeper, config: Confi
     assert main(["evidence", "seal", str(folder)]) == 12
     os.close(start.held)
     assert main(["evidence", "seal", str(folder)]) == 0
+
+
+@pytest.fixture
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No reports, which take half a second each time."""
+    monkeypatch.setattr(write, "write_all", lambda *_, **__: [])
+
+
+@pytest.mark.usefixtures("unwritten")
+def test_a_seal_beside_another_says_that_that_is_at_it_or_has_done_it(
+    keeper: Keeper, config: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every step of it, where nobody waits: one of the two seals, and neither says that the run still runs."""
+    monkeypatch.setattr(seal, "SECONDS", 0.0)
+    numbers = itertools.count()
+
+    def sealing(folder: Path) -> tuple[int, str]:
+        return main(["evidence", "seal", str(folder)]), "".join(capsys.readouterr())
+
+    steps = at_every_step(
+        lambda: begun(keeper, config, f"r{next(numbers)}", running_drill())[0],
+        Path.absolute,
+        sealing,
+        sealing,
+        stride=5,
+    )
+    codes = set()
+    for step, folder, (code, said), (other, heard) in steps:
+        assert code == 0, (step, said)
+        assert (keeper.chain / f"{int(folder.name[1:]) + 1:04d}-{folder.name}" / "SHA256SUMS").is_file()
+        assert "still runs" not in heard
+        assert not other or "found that another process has been sealing it" in heard, step
+        codes.add(other)
+    assert codes == {0, 12}
+
+
+@pytest.mark.usefixtures("unwritten")
+@pytest.mark.parametrize("of_next_run", [False, True])
+def test_a_seal_waits_for_another_and_ends_as_sealed(
+    keeper: Keeper,
+    config: Config,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    of_next_run: bool,
+) -> None:
+    """Whether it is another command, which has the run's folder, or the next run of the chain, which has its start record."""
+    folder, start = begun(keeper, config, "a", running_drill())
+    held = os.open(start.path if of_next_run else folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    class Clock(SystemClock):
+        def sleep(self, seconds: float) -> None:
+            of_run.conclude_abandoned(folder, keeper, config, "run b")
+            os.close(held)
+
+    monkeypatch.setattr(seal, "SystemClock", Clock)
+    assert main(["evidence", "seal", str(folder)]) == 0
+    assert "the run has its bundle: reports/evidence/sandbox-orders/0001-a" in capsys.readouterr().out
 
 
 def test_a_run_without_a_folder_is_sealed_once_it_must_have_ended(keeper: Keeper, config: Config) -> None:
