@@ -8,7 +8,7 @@ from typing import Literal
 from drills.model.instance import ResourceKind
 
 SupportYears = Literal["years_1_and_2", "year_3", "unknown"]
-UnitKind = Literal["hour", "gib_month", "iops_month", "mibps_month"]
+UnitKind = Literal["hour", "acu_hour", "gib_month", "iops_month", "mibps_month", "million_io"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Part:
 class Billed:
     """A copy as it is billed: where, of which class, for how many seconds; storage in GiB, None where its size is not known.
 
-    `extended_support` is the stretch of Extended Support that is charged, None where none is. What is no instance has no class, and
-    is billed by its `parts`; without any nothing is known of it.
+    `extended_support` is the stretch of Extended Support that is charged, None where none is. `parts` are what is charged beside
+    these; what is no instance has no class, and is billed by them alone: without any nothing is known of it.
     """
 
     region: str
@@ -41,7 +41,7 @@ class Billed:
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """A price in US dollars that AWS's price list gave: of an hour of a class, or of a month of a GiB, an IOPS or a MiB/s.
+    """A price in US dollars that AWS's price list gave: such as of an hour of a class, or of a month of a GiB.
 
     `published` is the publication date of the list, as it stands there.
     """

@@ -3,11 +3,13 @@
 Amazon RDS bills an instance by the second, for at least 10 minutes, and storage by the GiB-month
 (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html). Of an instance no provisioned IOPS and
 throughput are counted. EBS bills a volume by the second, for at least 60 seconds (https://aws.eu/ebs/pricing); what is charged of
-one drills/objectives/parts.py says. Only copies are counted: no transfer between regions, no copied snapshot, no requests.
+one, and of a cluster of Aurora, drills/objectives/parts.py says. Only copies are counted: no transfer between regions, no copied
+snapshot.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,7 @@ from drills.model.engine import ENROLLED, EngineSupport
 from drills.model.instance import NEVER_MADE, OTHERS, Resource, ResourceKind
 from drills.model.price import Billed, Part, Price, SupportYears, UnitKind, UnitPrice
 from drills.model.record import Restoration, RunRecord
+from drills.objectives import parts
 
 TABLE = Path(__file__).with_name("prices.toml")
 LEAST_SECONDS = 600
@@ -38,7 +41,14 @@ UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
 )
 _BILLED = frozenset({"db-instance", *(each.makes for each in OTHERS.values())})
 _WORDS: Mapping[UnitKind, str] = MappingProxyType(
-    {"hour": "{}", "gib_month": "{} storage", "iops_month": "IOPS of {}", "mibps_month": "throughput of {}"}
+    {
+        "hour": "{}",
+        "acu_hour": "ACUs of {}",
+        "gib_month": "{} storage",
+        "iops_month": "IOPS of {}",
+        "mibps_month": "throughput of {}",
+        "million_io": "I/O requests of {}",
+    }
 )
 
 
@@ -80,9 +90,10 @@ def cost_of(copies: Iterable[Billed], table: Mapping[str, Any]) -> Cost:
 
 def _amounts(copy: Billed, table: Mapping[str, Any]) -> tuple[Decimal | str | None, ...]:
     """Return what each part of a copy costs, or what is not known of it; None for what is not charged."""
+    charged = tuple(_of_part(part, copy, table) for part in copy.parts)
     if copy.kind == "db-instance":
-        return _of_instance(copy, table), _of_storage(copy, table), _of_support(copy, table)
-    return tuple(_of_part(part, copy, table) for part in copy.parts) or (UNPRICED[copy.kind],)
+        return _of_instance(copy, table), _of_storage(copy, table), _of_support(copy, table), *charged
+    return charged or (UNPRICED[copy.kind],)
 
 
 def _of_part(part: Part, copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
@@ -93,10 +104,19 @@ def _of_part(part: Part, copy: Billed, table: Mapping[str, Any]) -> Decimal | st
     if price is None:
         return f"the price of {words} in {copy.region or 'an unknown region'}"
     seconds = max(copy.seconds, LEAST_OF.get(copy.kind, 0))
-    return Decimal(price) * Decimal(str(part.amount)) * _hours(seconds) / HOURS_OF_MONTH
+    return Decimal(price) * Decimal(str(part.amount)) * _times(part.kind, _hours(seconds))
 
 
-def _of_instance(copy: Billed, table: Mapping[str, Any]) -> Decimal | str:
+def _times(kind: UnitKind, hours: Decimal) -> Decimal:
+    """Return how many times the price of a unit is charged in so many hours."""
+    if kind.endswith("_month"):
+        return hours / HOURS_OF_MONTH
+    return hours if kind.endswith("hour") else Decimal(1)
+
+
+def _of_instance(copy: Billed, table: Mapping[str, Any]) -> Decimal | str | None:
+    if any(part.kind == "acu_hour" for part in copy.parts):
+        return None  # it is charged by its capacity
     price = table.get(copy.region, {}).get("hour", {}).get(copy.instance_class)
     if price is None:
         return f"the price of {copy.instance_class or 'an unknown class'} in {copy.region or 'an unknown region'}"
@@ -148,8 +168,8 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
         began = each.made_at or record.started_at
         seconds = max((ended - began).total_seconds(), 0.0)
         if each.kind != "db-instance":
-            parts = restored[each.id].charged if each.id in restored else ()
-            found.append(Billed(each.region, "", seconds, instance_id=each.id, kind=each.kind, parts=parts))
+            charged = restored[each.id].charged if each.id in restored else ()
+            found.append(Billed(each.region, "", seconds, instance_id=each.id, kind=each.kind, parts=charged))
             continue
         cluster = next((copy for copy in clusters if each.id.startswith(f"{copy}-")), "")
         found.append(_instance(each, cluster, restored.get(cluster or each.id), began, seconds))
@@ -161,13 +181,15 @@ def _instance(made: Resource, cluster: str, copy: Restoration | None, began: dat
     if copy is None:
         return Billed(made.region, "", seconds, instance_id=made.id)
     support = support_charged(copy.engine, began)
-    of_class = of_aurora(copy.instance_class) if cluster else copy.instance_class
-    return Billed(made.region, of_class, seconds, copy.storage_type, copy.storage_gib, support, made.id)
+    billed = Billed(made.region, copy.instance_class, seconds, copy.storage_type, copy.storage_gib, support, made.id)
+    return of_aurora(billed) if cluster else billed
 
 
-def of_aurora(instance_class: str) -> str:
-    """Return a class as the price list has it for Aurora: another price, which the table does not have."""
-    return f"{instance_class} of Aurora" if instance_class else ""
+def of_aurora(copy: Billed, capacity: float | None = None) -> Billed:
+    """Return an instance as it is billed in a cluster of Aurora, with its capacity in ACUs where that is known."""
+    charged = parts.of_cluster(copy.instance_class, copy.storage_type, capacity)
+    of_class = parts.class_of_aurora(copy.instance_class, copy.storage_type)
+    return dataclasses.replace(copy, instance_class=of_class, parts=charged)
 
 
 def support_charged(engine: EngineSupport | None, at: datetime) -> SupportYears | None:

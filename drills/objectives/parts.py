@@ -1,9 +1,14 @@
-"""What AWS charges of a copy that is no database, by its description: how much of what has a price of its own. Pure.
+"""What AWS charges of a copy by its description, beside the class and the storage of an instance. Pure.
 
 An EBS volume is charged by the GiB that it has; beyond these gp3 by the IOPS above 3,000 and the MB/s above 125
 (https://aws.eu/ebs/pricing), and io1 and io2 by all of their IOPS, of io2 at another price above 32,000
 (https://www.hub.pointfive.co/inefficiencies/outdated-provisioned-iops-volume-type-for-high-i-o-workloads). Magnetic volumes are
 charged by their requests too, of which there are none: nothing attaches a copy.
+
+Aurora charges an instance by a price of its own, by the second and for at least 10 minutes; Serverless v2 by the capacity that it
+used; storage by the GiB that is used, which no description has; and I/O requests, but of a cluster that is I/O-Optimized, whose
+instances and storage have other prices ("DB instance billing for Aurora" and "Storage configurations for Amazon Aurora DB
+clusters", Aurora User Guide).
 """
 
 from __future__ import annotations
@@ -16,6 +21,27 @@ from drills.model.price import Part, UnitKind
 GP3_IOPS, GP3_MIBPS = 3000, 125  # that its storage has with it
 IO2_IOPS = 32_000  # at the first price
 CHEAPER = "EBS io2 above 32,000"
+AURORA, SERVERLESS = "of Aurora", "db.serverless"
+_OPTIMIZED = "aurora-iopt1"  # the storage type of what is I/O-Optimized (RDS API reference, DBCluster)
+
+
+def class_of_aurora(instance_class: str, storage_type: str) -> str:
+    """Return a class as it has a price of its own for Aurora; "" where the class is not known."""
+    return f"{instance_class} {AURORA}{_optimized(storage_type)}" if instance_class else ""
+
+
+def of_cluster(instance_class: str, storage_type: str, capacity: float | None = None) -> tuple[Part, ...]:
+    """Return what is charged of a cluster beside the class of its instance and its storage; `capacity` in ACUs, None if unknown."""
+    found = []
+    if instance_class == SERVERLESS:
+        found.append(Part("acu_hour", f"Aurora Serverless v2{_optimized(storage_type)}", capacity))
+    if storage_type != _OPTIMIZED:
+        found.append(Part("million_io", "Aurora", None))
+    return tuple(found)
+
+
+def _optimized(storage_type: str) -> str:
+    return " I/O-Optimized" if storage_type == _OPTIMIZED else ""
 
 
 def of_volume(described: Mapping[str, Any]) -> tuple[Part, ...]:

@@ -71,9 +71,8 @@ def _estimate(effective: Config, clients: Clients, source: Instance | None) -> R
     """Return what the run costs at most now that its source is known; on AWS by AWS's price list, where that may be asked."""
     asked: tuple[UnitPrice, ...] = ()
     note = ""
-    if isinstance(effective.profile, AwsProfile) and source is not None and effective.target.kind == "instance":
-        of_class = effective.target.restore.instance_class or source.instance_class
-        asked, note = price_list.ask(clients, effective.restore_region, of_class, source.storage_type)
+    if isinstance(effective.profile, AwsProfile) and source is not None:
+        asked, note = price_list.ask_about(clients, price.estimate(effective, source).copies[0])
     return RunPrice(price.estimate(effective, source, asked), asked=asked, note=note)
 
 

@@ -33,22 +33,24 @@ def estimate(
     """Return what the copies cost at most: each for as long as the run may take, with the class and the storage of the source.
 
     Before the source was read, the storage is not known, and the class is where drill.toml names it. Whether Extended Support is
-    charged is known when a point is chosen. `charged` is what a source that is no database is billed by.
+    charged is known when a point is chosen; Serverless v2 has its most capacity for all of that time. `charged` is what a source
+    that is no database is billed by.
     """
     seconds = effective.limits.total_seconds
     if other := effective.target.other:
         copy = Billed(effective.restore_region, "", seconds, kind=other.makes, parts=charged)
         return cost.price_of([copy], asked)
     named = effective.target.restore.instance_class
-    of_class = named or (source.instance_class if source else "")
     copy = Billed(
         effective.restore_region,
-        cost.of_aurora(of_class) if effective.target.kind == "cluster" else of_class,
+        named or (source.instance_class if source else ""),
         seconds,
         source.storage_type if source else "",
         source.storage_gib if source else None,
         "unknown",
     )
+    if effective.target.kind == "cluster":
+        copy = cost.of_aurora(copy, source.scaling[1] if source and source.scaling else None)
     return cost.price_of([copy for _ in purposes(effective)], asked)
 
 

@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.aws.remedies import error_text
 from drills.aws.session import Clients
 from drills.errors import DrillError
-from drills.model.price import Part, UnitKind, UnitPrice
+from drills.model.price import Billed, Part, UnitKind, UnitPrice
+from drills.objectives.parts import AURORA, SERVERLESS
 
 REGION = "us-east-1"
 RIGHT = "pricing:GetProducts"
@@ -60,11 +61,37 @@ _EBS: Mapping[UnitKind, tuple[str, str, Mapping[str, int]]] = {
 
 def listed_as(kind: UnitKind, name: str) -> Listed | None:
     """Return how the list has the price of a part, None where no public source shows it. Pure."""
+    if kind in ("hour", "acu_hour"):
+        return _of_aurora(kind, name)
     service, _, of = name.partition(" ")
     if service == "EBS" and kind in _EBS and " " not in of:
         family, usage, units = _EBS[kind]
         return Listed("AmazonEC2", family, {"volumeApiName": of}, f"EBS:{usage}{_EBS_USAGE.get(of, f'.{of}')}", units)
     return None
+
+
+def _of_aurora(kind: UnitKind, name: str) -> Listed | None:
+    """Return how the list has an instance or Serverless v2 of Aurora (infracost, internal/resources/aws/rds_cluster_instance.go).
+
+    The usage type of an instance can have a shorter name of its class. That of Serverless v2 and its unit are those of
+    SavingsPlanRateUnit and of the bills that people show.
+    """
+    of_class, aurora, _ = name.partition(f" {AURORA}")
+    engine, mode = {"databaseEngine": "Aurora PostgreSQL"}, "IOOptimized" if "I/O-Optimized" in name else ""
+    if kind == "acu_hour":
+        return Listed("AmazonRDS", "ServerlessV2", engine, f"Aurora:ServerlessV2{mode}Usage", {"ACU-Hr": 1})
+    if not of_class or not aurora or of_class == SERVERLESS:
+        return None
+    attributes = engine | {"instanceType": of_class}
+    return Listed("AmazonRDS", "Database Instance", attributes, f"InstanceUsage{mode}:", {"Hrs": 1})
+
+
+def ask_about(clients: Clients, copy: Billed) -> tuple[tuple[UnitPrice, ...], str]:
+    """Return the prices of what a copy is billed by, and why one that was asked for is not among them."""
+    if copy.kind == "db-instance" and AURORA not in copy.instance_class:
+        return ask(clients, copy.region, copy.instance_class, copy.storage_type)
+    of_class = (Part("hour", copy.instance_class, 1),) if copy.instance_class else ()
+    return ask_for(clients, copy.region, (*of_class, *copy.parts))
 
 
 def ask_for(clients: Clients, region: str, parts: Iterable[Part]) -> tuple[tuple[UnitPrice, ...], str]:
@@ -86,8 +113,13 @@ def ask_for(clients: Clients, region: str, parts: Iterable[Part]) -> tuple[tuple
 
 
 def of_usage(products: Iterable[Mapping[str, Any]], usage: str) -> list[Mapping[str, Any]]:
-    """Return the products of a usage type, which has the prefix of its region but in us-east-1. Pure."""
-    return [each for each in products if f"-{_attributes(each).get('usagetype', '')}".endswith(f"-{usage}")]
+    """Return the products of a usage type, which has the prefix of its region but in us-east-1; of one to a colon each. Pure."""
+    found = []
+    for each in products:
+        named = f"-{_attributes(each).get('usagetype', '')}"
+        if named.endswith(f"-{usage}") or (usage.endswith(":") and f"-{usage}" in named):
+            found.append(each)
+    return found
 
 
 def ask(clients: Clients, region: str, instance_class: str, storage_type: str) -> tuple[tuple[UnitPrice, ...], str]:

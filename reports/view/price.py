@@ -10,7 +10,14 @@ from drills.model.record import RunRecord
 from drills.objectives import cost
 
 _UNITS: Mapping[UnitKind, str] = MappingProxyType(
-    {"hour": "h", "gib_month": "GiB", "iops_month": "IOPS", "mibps_month": "MiB/s"}
+    {
+        "hour": "h",
+        "acu_hour": "ACUs",
+        "gib_month": "GiB",
+        "iops_month": "IOPS",
+        "mibps_month": "MiB/s",
+        "million_io": "million I/O requests",
+    }
 )
 
 
@@ -40,12 +47,15 @@ def _copies(copies: Sequence[Billed]) -> str:
 
 def _instance(copy: Billed) -> str:
     size = "storage unknown" if copy.storage_gib is None else f"{copy.storage_gib:g} GiB of {copy.storage_type}"
-    return f"{copy.instance_class or 'an unknown class'}, {size}"
+    return ", ".join((copy.instance_class or "an unknown class", size, *_amounts(copy)))
 
 
 def _parts(copy: Billed) -> str:
-    told = [
+    return ", ".join(_amounts(copy)) or f"{copy.kind}, of which nothing is known"
+
+
+def _amounts(copy: Billed) -> list[str]:
+    return [
         f"{'unknown' if each.amount is None else f'{each.amount:g}'} {_UNITS[each.kind]} of {each.name}"
         for each in copy.parts
     ]
-    return ", ".join(told) or f"{copy.kind}, of which nothing is known"

@@ -36,6 +36,7 @@ TABLE = {
         "hour": {"c": "0.10"},
         "gib_month": {"gp3": "0.73", "EBS gp3": "0.0730"},
         "iops_month": {"EBS gp3": "0.0073"},
+        "acu_hour": {"Aurora Serverless v2": "0.12"},
         "extended_support": {"year_3": "0.2"},
     },
     "vcpus": {"c": 4},
@@ -63,7 +64,13 @@ volumes = st.builds(
     kind=st.just("ebs-volume"),
     parts=st.lists(charged, max_size=3).map(tuple),
 )
-copies = instances | volumes
+clusters = st.builds(
+    lambda copy, of_class, capacity: cost.of_aurora(dataclasses.replace(copy, instance_class=of_class), capacity),
+    instances,
+    st.sampled_from(["c", "db.serverless", ""]),
+    st.none() | st.floats(0, 256),
+)
+copies = instances | volumes | clusters
 
 
 def test_an_hour_a_month_and_a_processor() -> None:
@@ -145,6 +152,21 @@ def test_a_volume_is_billed_by_its_parts_for_at_least_a_minute() -> None:
     assert cost_of([dataclasses.replace(volume, parts=())], TABLE).unknown == (cost.UNPRICED["ebs-volume"],)
 
 
+def test_serverless_is_billed_by_its_capacity_and_no_class() -> None:
+    """By hand: 4 ACUs at 0.12 for two hours; storage and I/O of Aurora are named, and of I/O-Optimized the storage alone."""
+    serverless = Billed("r", "db.serverless", 7200, "aurora", None)
+    storage, requests = (
+        "the storage, whose size is not known here",
+        "I/O requests of Aurora, of which it is not known how much there is",
+    )
+
+    assert cost_of([cost.of_aurora(serverless, 4)], TABLE) == Cost(Decimal("0.96"), (storage, requests))
+    unknown = "ACUs of Aurora Serverless v2, of which it is not known how much there is"
+    assert cost_of([cost.of_aurora(serverless)], TABLE) == Cost(None, (storage, unknown, requests))
+    optimized = cost.of_aurora(dataclasses.replace(serverless, instance_class="c", storage_type="aurora-iopt1"))
+    assert cost_of([optimized], TABLE).unknown == ("the price of c of Aurora I/O-Optimized in r", storage)
+
+
 @given(st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=8))
 def test_what_is_more_than_nothing_is_not_shown_as_nothing(amount: Decimal) -> None:
     """However little it is."""
@@ -156,7 +178,7 @@ def test_every_price_of_the_table_is_one() -> None:
     table = prices()
     regions = {name: each for name, each in table.items() if name not in ("date", "vcpus")}
     for region in regions.values():
-        assert set(region) == {"hour", "extended_support", "gib_month", "iops_month", "mibps_month"}
+        assert set(region) == {"hour", "acu_hour", "extended_support", "gib_month", "iops_month", "mibps_month"}
         assert all(Decimal(price) > 0 for part in region.values() for price in part.values())
         assert set(region["hour"]) <= set(table["vcpus"])
 

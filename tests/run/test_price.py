@@ -79,6 +79,34 @@ def test_on_aws_the_price_list_is_asked_for_what_the_source_has(
     assert found.estimated.copies[0].storage_gib == 100
 
 
+def test_a_cluster_is_estimated_as_it_is_billed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serverless v2 at its most capacity for all of the time; on AWS it is asked about, which a class of RDS's price is not."""
+    text = CONFIG.replace('instance = "orders"', 'cluster = "orders"')
+    (tmp_path / "drill.toml").write_text(text.format(profile="live", more=""))
+    effective = load(tmp_path / "drill.toml", profile=None, target=None, environment={})
+    source: Any = SimpleNamespace(
+        instance_class="db.serverless", storage_type="aurora", storage_gib=None, scaling=(0.5, 16)
+    )
+    asked: list[Any] = []
+
+    def ask(clients: object, region: str, parts: tuple[Part, ...]) -> tuple[tuple[UnitPrice, ...], str]:
+        asked.extend(parts)
+        return (), ""
+
+    monkeypatch.setattr(price_list, "ask_for", ask)
+    found = guard._estimate(effective, SimpleNamespace(), source)  # type: ignore[arg-type]
+
+    assert found.estimated is not None
+    copies = len(price.purposes(effective))
+    assert float(found.estimated.usd or 0) == pytest.approx(0.12 * 16 * copies * effective.limits.total_seconds / 3600)
+    assert Part("acu_hour", "Aurora Serverless v2", 16) in asked
+    provisioned: Any = SimpleNamespace(**vars(source) | {"instance_class": "db.t3.large", "scaling": None})
+    known = price.estimate(effective, provisioned)
+    assert float(known.usd or 0) == pytest.approx(0.164 * copies * effective.limits.total_seconds / 3600)
+    assert "I/O requests of Aurora, of which it is not known how much there is" in known.unknown
+    assert "the storage, whose size is not known here" in known.unknown
+
+
 def test_elsewhere_the_price_list_is_never_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint is no AWS with prices; the table says what it says."""
     monkeypatch.setattr(price_list, "ask", lambda *_: pytest.fail("it was asked"))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from drills.aws.guarded import permits
 from drills.errors import DrillError
-from drills.model.price import Part, UnitPrice
+from drills.model.price import Billed, Part, UnitPrice
+from drills.objectives.cost import of_aurora
 from drills.run import price_list
 
 REGION = "eu-central-1"
@@ -139,6 +140,50 @@ def test_the_parts_of_a_volume_are_asked_for_once_each(stubbed: tuple[Any, Stubb
         ("iops_month", "EBS gp3", "0.006"),
         ("mibps_month", "EBS gp3", "0.0476"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("storage", "mode", "named"), [("aurora", "", ""), ("aurora-iopt1", "IOOptimized", " I/O-Optimized")]
+)
+def test_a_cluster_is_asked_about_by_its_class_and_serverless_by_its_capacity(
+    stubbed: tuple[Any, Stubber], storage: str, mode: str, named: str
+) -> None:
+    """Of Aurora PostgreSQL, and of what is I/O-Optimized no other price than its own."""
+    clients, stubber = stubbed
+    engine = {"databaseEngine": "Aurora PostgreSQL"}
+    of_class = [
+        product(f"0.{n}", "Hrs", usagetype=f"EUC1-InstanceUsage{of}:db.r5.2xl")
+        for n, of in ((1, ""), (2, "IOOptimized"))
+    ]
+    of_acus = [
+        product(f"0.{n}", "ACU-Hr", usagetype=f"EUC1-Aurora:ServerlessV2{of}Usage")
+        for n, of in ((1, ""), (2, "IOOptimized"))
+    ]
+    for answer, family, more in (
+        (of_class, "Database Instance", {"instanceType": "db.r5.2xlarge"}),
+        (of_acus, "ServerlessV2", {}),
+    ):
+        fields = {"regionCode": REGION, "productFamily": family} | engine | more
+        filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in fields.items()]
+        request = {"ServiceCode": "AmazonRDS", "FormatVersion": "aws_v1", "Filters": filters}
+        stubber.add_response("get_products", {"PriceList": [json.dumps(each) for each in answer]}, request)
+    usd = "0.2" if mode else "0.1"
+
+    for name, kind, said in (
+        ("db.r5.2xlarge", "hour", f"db.r5.2xlarge of Aurora{named}"),
+        ("db.serverless", "acu_hour", f"Aurora Serverless v2{named}"),
+    ):
+        found, note = price_list.ask_about(clients, of_aurora(Billed(REGION, name, 1, storage), 4))
+        assert note == ""
+        assert [(each.kind, each.name, each.usd) for each in found] == [(kind, said, usd)]
+
+
+def test_an_instance_is_asked_about_by_its_class_and_its_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ever; what has no class is asked about by its parts alone."""
+    monkeypatch.setattr(price_list, "ask", lambda clients, *named: ((), f"{named}"))
+    assert price_list.ask_about(SimpleNamespace(), Billed(REGION, "c", 1, "gp3"))[1] == f"('{REGION}', 'c', 'gp3')"  # type: ignore[arg-type]
+    nothing = Billed(REGION, "", 1, kind="ebs-volume")
+    assert price_list.ask_about(SimpleNamespace(), nothing) == ((), "")  # type: ignore[arg-type]
 
 
 def test_a_part_that_may_not_be_asked_for_is_told(stubbed: tuple[Any, Stubber]) -> None:

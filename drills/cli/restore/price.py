@@ -20,13 +20,13 @@ def of_an_hour(config: Config, setup: Setup) -> str:
     copy = next((each for each in setup.journal.record.restorations if each.instance_class), None)
     if copy is None:
         return ""
-    of_class = cost.of_aurora(copy.instance_class) if setup.kind is CLUSTER else copy.instance_class
+    support = cost.support_charged(copy.engine, setup.journal.clock.now())
     region = setup.scratch_clients.region
+    billed = Billed(region, copy.instance_class, HOUR, copy.storage_type, copy.storage_gib, support)
+    billed = cost.of_aurora(billed) if setup.kind is CLUSTER else billed
     asked: tuple[UnitPrice, ...] = ()
     note = ""
     if isinstance(config.profile, AwsProfile):
-        asked, note = price_list.ask(setup.scratch_clients, region, of_class, copy.storage_type)
-    support = cost.support_charged(copy.engine, setup.journal.clock.now())
-    billed = Billed(region, of_class, HOUR, copy.storage_type, copy.storage_gib, support)
+        asked, note = price_list.ask_about(setup.scratch_clients, billed)
     told = cost.told(cost.price_of([billed], asked), simulated=config.simulated, asked=asked)
     return told + (f"; {note}" if note else "")

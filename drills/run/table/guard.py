@@ -58,8 +58,8 @@ def estimate_of(effective: Config, source: Clients, there: Clients) -> RunPrice:
     charged, note = _charged(effective, source)
     asked: tuple[UnitPrice, ...] = ()
     if isinstance(effective.profile, AwsProfile) and charged:
-        asked, note = price_list.ask_for(there, effective.restore_region, charged)
-    return RunPrice(price.estimate(effective, None, asked, charged), asked=asked, note=note)
+        asked, note = price_list.ask_about(there, price.estimate(effective, charged=charged).copies[0])
+    return RunPrice(price.estimate(effective, asked=asked, charged=charged), asked=asked, note=note)
 
 
 def _charged(effective: Config, source: Clients) -> tuple[tuple[Part, ...], str]:
