@@ -1,6 +1,6 @@
 """What a copy's content is compared with: `[targets.NAME.manifests]`, the store that production's manifests are kept in and which
 of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read, and `[targets.NAME.vault_access]`, by
-whom its vault is lent.
+whom the vault of what is no database is lent.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from drills.model.instance import TABLE, OtherKind
 _OF_OTHERS = frozenset(
     {
         *("instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
-        *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "tier"),
+        *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "tier", "vault_access"),
     }
 )
 
-_OF_TABLES = {"items", "manifest", "vault_access"}
+# what no database has, and of what it is
+OF_NO_DATABASE = {
+    "items": "of a DynamoDB table",
+    "vault_access": "of a DynamoDB table, an EBS volume or an EFS file system",
+}
+_OF_TABLES = {"items", "manifest"}
 
 
 def keys_of(kind: OtherKind) -> frozenset[str]:
@@ -57,7 +62,7 @@ class TableItems(Table):
 
 
 class VaultAccess(Table):
-    """Through whom the vault of a DynamoDB table is restored from.
+    """Through whom the vault of what is no database is restored from.
 
     `account` is the account that owns it and shares it with this one (AWS RAM); `approval` is how long a drill waits for a team to
     approve a vault for access, the target's `timeout` where it is None.

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from drills.config.acknowledged import KnownDifference, refuse_unjudged
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import FEATURES_TIMEOUTS, Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import ManifestStore, TableItems, VaultAccess, keys_of
+from drills.config.manifests import OF_NO_DATABASE, ManifestStore, TableItems, VaultAccess, keys_of
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, Scenario, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -297,8 +297,8 @@ class Target(Table):
         if self.other:
             self._check_resource(self.other)
             return self
-        if given := sorted({"items", "vault_access"} & self.model_fields_set):
-            raise refuse(f"no {given[0]} of a database: it is of a DynamoDB table", given[0])
+        if given := sorted(OF_NO_DATABASE.keys() & self.model_fields_set):
+            raise refuse(f"no {given[0]} of a database: it is {OF_NO_DATABASE[given[0]]}", given[0])
         names = [scenario.name for scenario in self.scenarios]
         for name in names:
             if names.count(name) > 1:

@@ -38,7 +38,7 @@ from drills.recovery.connect import (
 from drills.recovery.handover import MarkMoment, unmarked
 from drills.recovery.resuming import copy_tags
 from drills.recovery.setup import Setup, addressed
-from drills.recovery.volume import unanswered
+from drills.recovery.volume import on_the_way, unanswered
 
 MAINTENANCE_DATABASE = "postgres"
 PASSWORD_ATTEMPTS = 5
@@ -248,15 +248,18 @@ def copy_snapshot(setup: Setup, point: RecoveryPoint, copy_id: ScratchName) -> R
 
 
 def remove_resources(setup: Setup) -> tuple[Resource, ...]:
-    """Remove everything that the run's record still holds; return what is still there."""
+    """Remove everything that the run's record still holds; return what is still there. A snapshot that is left is noted."""
     unanswered.settle(setup)
-    return cleanup.remove_all(
+    made_of = on_the_way.made_of(setup)
+    left = cleanup.remove_all(
         setup.scratch_clients,
         setup.journal,
         setup.clock,
         every=setup.poll_seconds,
         limit=setup.target.run_limits(setup.name, sandboxed=setup.uses_demo_data).clean_up,
     )
+    on_the_way.note(setup, made_of)
+    return left
 
 
 def clean_up(setup: Setup) -> tuple[Resource, ...]:

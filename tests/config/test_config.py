@@ -655,14 +655,19 @@ def test_a_target_that_is_meant_only_by_its_name_is_nobody_s_to_expect(tmp_path:
     ("target", "refused"),
     [
         ('instance = "orders"\n[targets.orders.vault_access]\n', "no vault_access of a database"),
-        ('volume = "vol-1234567890abcdef0"\nvault = "kept"\n[targets.orders.vault_access]\n', "only what a volume has"),
+        ('volume = "vol-1234567890abcdef0"\nvault = "kept"\n[targets.orders.items]\n', "only what a volume has"),
+        (
+            'file_system = "fs-1234567890abcdef0"\nvault = "kept"\ntimeout = "1h"\n'
+            '[targets.orders.vault_access]\napproval = "6h"\n',
+            'expected vault_access.approval to be shorter than limits.features, 6 h, found "6 h"',
+        ),
         (
             'table = "Orders"\nvault = "kept"\ntimeout = "1h"\n[targets.orders.vault_access]\napproval = "6h"\n',
             'expected vault_access.approval to be shorter than limits.features, 6 h, found "6 h"',
         ),
     ],
 )
-def test_who_lends_a_vault_is_said_of_tables_and_their_approval_ends_within_the_run(
+def test_who_lends_a_vault_is_said_of_no_database_and_its_approval_ends_within_the_run(
     tmp_path: Path, target: str, refused: str
 ) -> None:
     """A wait that the run's own limit would end says another key than the one to raise."""

@@ -55,9 +55,10 @@ WRITES: dict[str, tuple[str, set[str]]] = {
     ),
     "drills/run/table/stage.py": (STAGE, {"create_table", "update_time_to_live", "batch_write_item"}),
     "drills/run/scene/resource.py": (STAGE, {"create_backup_vault", "start_backup_job"}),
-    "drills/run/table/lent.py": (
+    "drills/run/scene/lent.py": (
         STAGE,
         {
+            "create_key",
             *("create_logically_air_gapped_backup_vault", "put_backup_vault_access_policy"),
             *("create_resource_share", "start_copy_job"),
         },
@@ -88,7 +89,7 @@ STAGES = {
         "drills/cli/sandbox_sample.py",
         "drills/run/context.py",
     ),
-    *("drills/run/cutover.py", "drills/run/scene/resource.py", "drills/run/table/lent.py"),
+    *("drills/run/cutover.py", "drills/run/scene/resource.py", "drills/run/scene/lent.py"),
 }
 OPENS = {"drills/aws/session.py"}
 

@@ -13,7 +13,8 @@ from drills.recovery.file_system.read import FileSystemSeen, see, source_of
 from drills.recovery.file_system.restore import COPIES, metadata_of, restore
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.observed import CopySeen, SettingsSeen
-from drills.recovery.resource.points import points_of, told_of
+from drills.recovery.resource.points import points_of, told_of, without_foreign_key
+from drills.recovery.resource.vault import is_lent, owner_of
 from drills.recovery.setup import Setup
 
 
@@ -21,7 +22,6 @@ class FileSystemDrill(ResourceDrill):
     """A drill of one file system."""
 
     WORD = "file system"
-    APART = "a drill restores no EFS file systems from one yet"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -31,14 +31,17 @@ class FileSystemDrill(ResourceDrill):
     def _look(self) -> tuple[RecoveryPoint, ...]:
         """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
         clients, target = self._setup.clients, self._setup.target
-        points = points_of(clients, "EFS", f"file-system/{target.instance}", str(target.vault))
+        named, owner = f"file-system/{target.instance}", owner_of(self._setup)
+        points = points_of(clients, "EFS", named, str(target.vault), owner)
         self._source = source_of(clients, target.instance)
         self._identify(target.instance)
         return points
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
-        self._told = told_of(self._setup.clients, point)
+        self._told = told_of(self._setup.clients, point, owner_of(self._setup))
         metadata = metadata_of(point, self._told, self._source.described if self._source else None)
+        if is_lent(self._setup, point):
+            metadata = without_foreign_key(metadata, "KmsKeyId", self._setup.scratch_clients.account)
         return restore(self._setup, point, metadata, self._enter_measured)
 
     def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:

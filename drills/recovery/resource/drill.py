@@ -57,7 +57,6 @@ class ResourceDrill(ABC):
     """A drill of one resource. The recovery is done once and remembered, and so is its failure."""
 
     WORD = ""  # what such a resource is called
-    APART = ""  # why none is restored from a vault whose points lie with AWS Backup alone; "" of what is
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -104,7 +103,7 @@ class ResourceDrill(ABC):
         """Return the points of the target's vault, once that can be restored from, with what is known of it."""
         if self._denied:
             raise self._denied  # nobody waits twice
-        seen = vault.look(self._setup, apart=self.APART)
+        seen = vault.look(self._setup)
         try:
             approved = vault.await_approval(self._setup, seen, self._enter_measured)
         except RestoreFailed as error:

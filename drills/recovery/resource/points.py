@@ -81,6 +81,12 @@ def given_of(told: Mapping[str, str], source: Mapping[str, Any] | None, members:
     return {name: value for name, value in found.items() if value}
 
 
+def without_foreign_key(given: Mapping[str, str], member: str, account: str) -> dict[str, str]:
+    """Return the metadata of a restore without a key that lies in another account than the one that restores. Pure."""
+    owner = given.get(member, "").split(":")[4:5]
+    return {name: value for name, value in given.items() if name != member or not owner or owner == [account]}
+
+
 def written(value: Any) -> str:
     """Return a member of a description as metadata have it; "" for one that is not there."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

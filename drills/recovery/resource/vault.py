@@ -16,8 +16,9 @@ from botocore.exceptions import ClientError
 from drills.aws import read as aws
 from drills.clock import wait_until
 from drills.durations import show_duration
-from drills.errors import ConfigError, RestoreFailed
-from drills.model.lineage import VAULTS_APART, Lineage
+from drills.errors import RestoreFailed
+from drills.model.lineage import RESTORE_ACCESS, Lineage
+from drills.model.point import RecoveryPoint
 from drills.recovery.setup import Setup
 
 WAITING = "wait for the approval"
@@ -54,24 +55,19 @@ def owner_of(setup: Setup) -> dict[str, str]:
     return {"BackupVaultAccountId": account} if account else {}
 
 
-def look(setup: Setup, *, apart: str) -> Vault:
-    """Return the target's vault. Raises ConfigError with `apart` for one whose points lie with AWS Backup alone, "" where these do.
+def is_lent(setup: Setup, point: RecoveryPoint) -> bool:
+    """Return whether a point lies in a vault of another account: one that is shared, or that a restore access vault shows. Pure."""
+    return bool(owner_of(setup)) or (point.lineage is not None and point.lineage.vault_type == RESTORE_ACCESS)
 
-    Where AWS refuses to describe it, what the points say counts.
-    """
+
+def look(setup: Setup) -> Vault:
+    """Return the target's vault. Where AWS refuses to describe it, what the points say counts."""
     try:
-        vault = _read(setup, setup.clients.backup.describe_backup_vault(**named(setup)))
+        return _read(setup, setup.clients.backup.describe_backup_vault(**named(setup)))
     except ClientError as error:
         if not aws.is_not_found(error):
             return Vault(str(setup.target.vault))
         raise
-    words = VAULTS_APART.get(vault.type)
-    if words and apart:
-        raise ConfigError(
-            f'targets.{setup.name}.vault: expected a vault that a drill restores from, found "{vault.name}", {words}: {apart}: '
-            "name the backup vault that its plan backs up into, and see docs/air-gapped.md"
-        )
-    return vault
 
 
 def await_approval(setup: Setup, vault: Vault, enter: Callable[[str], None]) -> Vault:

@@ -12,8 +12,10 @@ from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.observed import CopySeen, LineageSeen, SettingsSeen
+from drills.recovery.resource.vault import owner_of
 from drills.recovery.setup import Setup
 from drills.recovery.volume import judged, settings
+from drills.recovery.volume.on_the_way import snapshots_of
 from drills.recovery.volume.points import points_of, restore_metadata
 from drills.recovery.volume.restore import COPIES, restore
 
@@ -22,7 +24,6 @@ class VolumeDrill(ResourceDrill):
     """A drill of one volume."""
 
     WORD = "volume"
-    APART = "a drill restores no EBS volumes from one yet"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -32,13 +33,13 @@ class VolumeDrill(ResourceDrill):
     def _look(self) -> tuple[RecoveryPoint, ...]:
         """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
         clients, target = self._setup.clients, self._setup.target
-        points = points_of(clients, target.instance, str(target.vault))
+        points = points_of(clients, target.instance, str(target.vault), owner_of(self._setup))
         self._source = owned.volume(clients, target.instance)
         self._identify(target.instance)
         return points
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
-        self._metadata = restore_metadata(self._setup.clients, point, self._source)
+        self._metadata = restore_metadata(self._setup, point, self._source)
         return restore(self._setup, point, self._metadata, self._enter_measured)
 
     def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:
@@ -47,7 +48,7 @@ class VolumeDrill(ResourceDrill):
         assert point is not None  # this drill restores no moment
         copy = next(iter(owned.find(clients, COPIES.kind, restoration.instance_id)))
         expected = settings.of_metadata(self._metadata) if self._source is None else settings.of_volume(self._source)
-        taken = clients.ec2.describe_snapshots(SnapshotIds=[point.snapshot_id])["Snapshots"]
+        taken = snapshots_of(clients, point, str(copy.get("SnapshotId") or ""))
         there = CopySeen(copy["VolumeId"], copy["State"])
         compared = SettingsSeen(expected, settings.of_volume(copy), (), self._source is not None)
         made_of = {"SnapshotId": copy.get("SnapshotId")}

@@ -18,6 +18,7 @@ NOT_VERIFIED = (
     "the contents of the volume are not verified: no block of it was read and no file system looked at. That it was restored from "
     "the snapshot of the source says nothing about what the snapshot holds"
 )
+NAMES_NONE = "the recovery point lies with AWS Backup alone, in an air-gapped vault, and names no snapshot that it could be held to"
 # by name: the member of the description
 _MEMBERS: Mapping[str, str] = MappingProxyType(
     {
@@ -73,22 +74,35 @@ def of_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 def judge_lineage(
     source: str, snapshot_id: str, copy: Mapping[str, Any], snapshots: Sequence[Mapping[str, Any]]
 ) -> CheckResult:
-    """Judge whether the copy was made of the point's snapshot, and the snapshot of the source."""
+    """Judge whether the copy was made of the point's snapshot, and the snapshot of the source.
+
+    Of a point that names no snapshot that is impossible, and no reason why the copy would not be usable.
+    """
     made_of = str(copy.get("SnapshotId") or ABSENT)
     taken_of = str(snapshots[0].get("VolumeId") or ABSENT) if snapshots else ABSENT
     findings = []
-    if made_of != snapshot_id:
+    if snapshot_id and made_of != snapshot_id:
         findings.append(_lineage("snapshot", snapshot_id, made_of, "the copy was made of another snapshot"))
     known = bool(snapshots) and tells_its_volume(snapshots[0])
     if known and taken_of != source:
         findings.append(_lineage("volume", source, taken_of, "the snapshot was taken of another volume"))
     if findings:
         return CheckResult(LINEAGE, "missed", findings[0].message, blocking=True, compared=2, findings=tuple(findings))
+    if not snapshot_id:
+        told = f"the copy names {made_of}, which EC2 {_of_apart(snapshots, source)}: {NAMES_NONE}"
+        return CheckResult(LINEAGE, "not verified", told, "impossible", blocking=True, compared=int(known))
     if not known:
         told = f"the copy was made of {made_of}, of which EC2 does not tell from which volume it was taken"
         return CheckResult(LINEAGE, "not verified", told, blocking=True, compared=1, unverified=1)
     told = f"the copy was made of {made_of}, which was taken of {source}"
     return CheckResult(LINEAGE, "met", told, blocking=True, compared=2)
+
+
+def _of_apart(snapshots: Sequence[Mapping[str, Any]], source: str) -> str:
+    """Return what EC2 tells of the snapshot that a copy names, where its point names none."""
+    if not snapshots:
+        return "does not show to this account"
+    return f"calls one of {source}" if tells_its_volume(snapshots[0]) else "does not say of which volume it was taken"
 
 
 def tells_its_volume(snapshot: Mapping[str, Any]) -> bool:

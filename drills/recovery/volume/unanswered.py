@@ -20,6 +20,7 @@ from drills.aws.scratch import mark_gone, remaining_resources
 from drills.errors import DrillError
 from drills.model.instance import NEVER_MADE, Resource, ResourceKind
 from drills.recovery.resource.restoring import guard_of
+from drills.recovery.resource.vault import owner_of
 from drills.recovery.setup import Setup
 from drills.recovery.volume.points import points_of, restore_metadata
 
@@ -61,7 +62,8 @@ def settle(setup: Setup) -> None:
 
 def _settle(setup: Setup, planned: Resource) -> None:
     target, journal = setup.target, setup.journal
-    points = {each.arn: each for each in points_of(setup.clients, target.instance, str(target.vault))}
+    listed = points_of(setup.clients, target.instance, str(target.vault), owner_of(setup))
+    points = {each.arn: each for each in listed}
     begun = _begun(setup, frozenset(points))
     if not begun:
         journal.resource(mark_gone(dataclasses.replace(planned, note=NEVER_MADE), setup.clock))
@@ -70,7 +72,7 @@ def _settle(setup: Setup, planned: Resource) -> None:
     journal.append("notes", f"{planned.id} was made by one of these restore jobs, or not at all: {named}")
     source = owned.volume(setup.clients, target.instance)
     for arn in dict.fromkeys(each["RecoveryPointArn"] for each in begun):
-        metadata = restore_metadata(setup.clients, points[arn], source)
+        metadata = restore_metadata(setup, points[arn], source)
         made_by(setup, guard_of(setup).restore_volume(arn, str(target.restore.backup_role_arn), metadata))
 
 

@@ -83,9 +83,9 @@ class OtherReplayer(Replayer):
             listed = resources.points_of(setup.clients, "DynamoDB", named, vault, owner_of(setup))
         elif self._kind.record == FILE_SYSTEM:
             named, vault = f"file-system/{target.instance}", str(target.vault)
-            listed = resources.points_of(setup.clients, "EFS", named, vault)
+            listed = resources.points_of(setup.clients, "EFS", named, vault, owner_of(setup))
         else:
-            listed = of_volumes.points_of(setup.clients, target.instance, str(target.vault))
+            listed = of_volumes.points_of(setup.clients, target.instance, str(target.vault), owner_of(setup))
         known = next((each.point.lineage for each in self._of("recovery") if each.point), None)
         if known is not None:
             self.outcome.leave("restorations[].point.lineage", "of the vault, as it was read before its points")

@@ -13,6 +13,7 @@ from typing import Any
 
 from drills.record import Journal
 from drills.run.scene import plan
+from drills.run.scene.lent import lend_as_asked
 from drills.run.scene.resource import carry_out, open_scene, protect
 from drills.sandbox_client import SandboxControl
 
@@ -34,7 +35,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     SandboxControl(scene.service.endpoint).name_file_system(made, target.instance, SIZE)
     arn = plan.arn_of(target, scene.clients)
     _set_up(efs, target.instance, arn)
-    protect(scene, arn, journal)
+    lend_as_asked(scene, protect(scene, arn, journal), journal)
     journal.enter("collect the scenarios")
 
 

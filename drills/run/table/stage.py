@@ -15,8 +15,8 @@ from drills.errors import SandboxError
 from drills.files import write_atomically
 from drills.record import Journal
 from drills.run import context
+from drills.run.scene.lent import lend_as_asked
 from drills.run.scene.resource import carry_out, open_scene, protect
-from drills.run.table.lent import lend
 from drills.sandbox_client import SandboxControl
 from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
@@ -40,10 +40,7 @@ def _stage(folder: Path, journal: Journal) -> None:
     journal.enter("take the manifest")
     taken = take_manifest(client, target.instance, ReadOptions(), clock)
     write_atomically(folder / context.MANIFEST_NAME, to_json(taken))
-    point = protect(scene, arn, journal)
-    if target.vault_access.account:
-        journal.enter("lend the vault", note="an air-gapped one, which another account owns and shares")
-        point = lend(scene.clients, scene.effective, scene.service.endpoint, point)
+    point = lend_as_asked(scene, protect(scene, arn, journal), journal)
     if scene.choices.damage:
         journal.enter("damage the backup", note="as --damage asked")
         for done in SandboxControl(scene.service.endpoint).damage(point, scene.choices.damage):

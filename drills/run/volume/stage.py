@@ -11,6 +11,7 @@ from pathlib import Path
 
 from drills.record import Journal
 from drills.run.scene import plan
+from drills.run.scene.lent import key_of_source, lend_as_asked
 from drills.run.scene.resource import carry_out, open_scene, protect
 from drills.sandbox_client import SandboxControl
 
@@ -29,9 +30,10 @@ def _stage(folder: Path, journal: Journal) -> None:
     tags = [{"Key": key, "Value": value} for key, value in {"team": "files", **target.tags}.items()]
     zone = clients.ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     specified = [{"ResourceType": "volume", "Tags": tags}]
-    made = clients.ec2.create_volume(AvailabilityZone=zone, TagSpecifications=specified, **SETTINGS)["VolumeId"]
+    wanted = SETTINGS | key_of_source(scene)
+    made = clients.ec2.create_volume(AvailabilityZone=zone, TagSpecifications=specified, **wanted)["VolumeId"]
     SandboxControl(scene.service.endpoint).name_volume(made, target.instance)
-    protect(scene, plan.arn_of(target, clients), journal)
+    lend_as_asked(scene, protect(scene, plan.arn_of(target, clients), journal), journal)
     journal.enter("collect the scenarios")
 
 

@@ -3,7 +3,7 @@
 Sources: AWS Backup developer guide, "Logically air-gapped vault"
 (https://docs.aws.amazon.com/aws-backup/latest/devguide/logicallyairgappedvault.html) and "Multi-party approval for logically
 air-gapped vaults" (https://docs.aws.amazon.com/aws-backup/latest/devguide/multipartyapproval.html). Which resource types one takes
-is in "Feature availability by resource"; of those that AWS takes the sandbox has DynamoDB tables alone.
+is in "Feature availability by resource"; of those that AWS takes the sandbox has tables, volumes and file systems.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.ram.models import ResourceShare, ram_backends
 
 from drills.sandbox.backup.errors import AccessDeniedException
-from drills.sandbox.backup.kinds.protected import AURORA, EBS, EFS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, FULLY_MANAGED, RDS
 from drills.sandbox.backup.models import AIR_GAPPED, RESTORE_ACCESS, RecoveryPoint, Vault
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
 from drills.sandbox.backup.validation import MAX_RETENTION_DAYS, require_members
 from drills.sandbox.backup.vaults import Vaults
+from drills.sandbox.rds.keys import Keys
 
 SHORTEST_DAYS = 7  # "The minimum value accepted is 7 days" (API reference, CreateLogicallyAirGappedBackupVault)
 # why a point of a type is not copied into such a vault; the sentences are the sandbox's own
 REFUSED = {
     RDS: "RDS instances are not supported in a logically air-gapped vault.",
     AURORA: "This sandbox keeps no Aurora clusters in a logically air-gapped vault; AWS Backup does.",
-    EBS: "This sandbox keeps no EBS volumes in a logically air-gapped vault; AWS Backup does.",
-    EFS: "This sandbox keeps no EFS file systems in a logically air-gapped vault; AWS Backup does.",
 }
+UNDER_AWS_KEY = "Resources encrypted with AWS managed keys are not supported for copy to logically air-gapped vaults."
 
 
 class Holder(Protocol):
@@ -49,9 +49,18 @@ class Holder(Protocol):
         """Its points."""
 
 
-def refusal_of(vault: Vault, resource_type: str) -> str:
-    """Return why a vault takes no point of a type; "" where it does."""
-    return REFUSED.get(resource_type, "") if vault.vault_type == AIR_GAPPED else ""
+def refusal_of(vault: Vault, point: RecoveryPoint, keys: Keys) -> str:
+    """Return why a vault takes no such point, whose key is one of `keys`; "" where it does.
+
+    What AWS Backup does not manage fully "must be encrypted with an AWS Key Management Service customer managed key or be
+    unencrypted" (developer guide, "Primary backups to logically air-gapped vaults").
+    """
+    if vault.vault_type != AIR_GAPPED:
+        return ""
+    under_aws = (
+        point.resource_type not in FULLY_MANAGED and point.kms_key_id and not keys.is_customers(point.kms_key_id)
+    )
+    return REFUSED.get(point.resource_type) or (UNDER_AWS_KEY if under_aws else "")
 
 
 def let_vaults_be_shared() -> None:

@@ -113,7 +113,7 @@ class CopyJobs:
         vault = destination.find_vault(request.vault_arn)
         problem = f"Backup vault {request.vault_arn} not found"
         if vault is not None:
-            problem = air_gapped.refusal_of(vault, point.resource_type)
+            problem = air_gapped.refusal_of(vault, point, Keys(self._region.account, self._region.name))
             problem = problem or _crossing_problem(self._region, point, destination._region, vault)
             problem = problem or vault.lock_violation(request.lifecycle) or ""
         if problem or vault is None:
@@ -153,7 +153,9 @@ class CopyJobs:
         With its `database`, the copy's resource, the copy has its data at once; with None, it gets them together with its
         source.
         """
-        job.point_arn = self._region.point_arn(source.resource_arn, f"awsbackup:copyjob-{uuid.uuid4()}")
+        name, apart = f"awsbackup:copyjob-{uuid.uuid4()}", self._vaults.get(vault).vault_type == AIR_GAPPED
+        region = self._region
+        job.point_arn = region.point_arn_apart(name) if apart else region.point_arn(source.resource_arn, name)
         point = RecoveryPoint(
             job.point_arn,
             vault,
@@ -195,10 +197,11 @@ def _crossing_problem(source: Region, point: RecoveryPoint, destination: Region,
         )
     if not any(each.lets(source.account, _COPY) for each in parse_policy(vault.policy or _NOBODY)):
         return "Access Denied trying to call AWS Backup service"
-    if vault.vault_type == AIR_GAPPED and point.resource_type in FULLY_MANAGED:
+    apart = vault.vault_type == AIR_GAPPED
+    if apart and point.resource_type in FULLY_MANAGED:
         return ""  # "the source resource can be encrypted by a customer managed key or by an AWS managed key"
     if point.kms_key_id and not Keys(source.account, source.name).is_shared(point.kms_key_id, destination.account):
         return f"The key {point.kms_key_id} is managed by AWS, or its policy does not let account {destination.account} use it."
-    if not Keys(destination.account, destination.name).is_customers(vault.encryption_key_arn):
+    if not apart and not Keys(destination.account, destination.name).is_customers(vault.encryption_key_arn):
         return f"The vault {vault.backup_vault_name} is encrypted with a key that AWS manages: it needs one of the customer's."
     return ""

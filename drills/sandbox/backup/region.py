@@ -105,6 +105,10 @@ class Region:
         """Return the ARN of a resource's recovery point of that name in this region."""
         return self.resources.point_arn(resource_arn, name)
 
+    def point_arn_apart(self, name: str) -> str:
+        """Return the ARN of a point in an air-gapped vault of this region, of whatever resource; of `name` the UUID counts."""
+        return self.arn_of("recovery-point", name.partition("job-")[2].upper())
+
     def seconds_until(self, instant: datetime) -> float:
         """Return the seconds from now to an instant, 0 when it has passed."""
         return max(0.0, (instant - self.now()).total_seconds())

@@ -93,8 +93,6 @@ class RestoreJobs:
             job.fails_at = now + timedelta(seconds=plane.delays.creating * FAILURE_SHARE)
             return job
         try:
-            if holder.region is not self._region:  # the data lie with the account that owns the vault
-                self._region.dynamodb.images.keep(point.arn, holder.region.dynamodb.images[point.arn])
             created = self._region.resources.restore(point.arn, parameters)
         except KMSKeyNotAccessibleFault:
             self._end(job, "FAILED", KEY_MESSAGE)
@@ -117,7 +115,8 @@ class RestoreJobs:
             if job.fails_at <= self._region.now():
                 self._end(job, "FAILED", FAILURE_MESSAGE)
             return job
-        state = self._region.resources.state(job.name, job.point.arn)
+        made = job.created_arn  # none where the restore was refused before anything was made
+        state = self._region.resources.state(job.name, made) if made else "failed"
         if state == "failed":
             self._end(job, "FAILED", f"{job.name} did not become available.")
         elif state == "available":

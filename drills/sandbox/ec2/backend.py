@@ -12,6 +12,7 @@ from typing import Any
 import moto.ec2.urls
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.kms.models import kms_backends
 from moto.rds.models import rds_backends
 
 from drills.sandbox.base.moto_backends import install_backend
@@ -45,6 +46,12 @@ class SandboxEC2(EC2Backend):
     @property
     def _url_module(self) -> Any:
         return moto.ec2.urls
+
+    def _create_default_encryption_key(self) -> str:
+        """Make the key of AWS's own that an encrypted volume is under where none is named; moto calls it the customer's."""
+        arn = super()._create_default_encryption_key()
+        kms_backends[self.account_id][self.region_name].describe_key(arn).key_manager = "AWS"
+        return arn
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
         """DeleteSecurityGroup: refused while the network interface of an instance has the group, or a cluster names it.

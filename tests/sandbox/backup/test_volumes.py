@@ -127,6 +127,15 @@ def test_a_copy_in_another_region_is_under_the_key_of_its_vault(kept: KeptVolume
     assert kept.ec2.describe_snapshots(SnapshotIds=[kept.point.rpartition("/")[2]])["Snapshots"]
 
 
+def test_a_volume_under_a_key_of_aws_own_is_not_copied_into_an_air_gapped_vault(kept: KeptVolume) -> None:
+    """Developer guide, "Primary backups to logically air-gapped vaults": what is not fully managed needs another one."""
+    asked = {"BackupVaultName": "airless-volumes", "MinRetentionDays": 7, "MaxRetentionDays": 30}
+    made = kept.backup.create_logically_air_gapped_backup_vault(**asked)["BackupVaultArn"]
+    job = copied(kept.sandbox, kept.point, VAULT, made, DeleteAfterDays=7)
+    assert (job["State"], "AWS managed keys are not supported" in job["StatusMessage"]) == ("FAILED", True), job
+    kept.backup.delete_backup_vault(BackupVaultName="airless-volumes")
+
+
 def test_a_plan_backs_up_volumes_that_its_selection_names(kept: KeptVolume) -> None:
     """A selection by tag includes the volume; winding the clock over the schedule leaves a snapshot that can be restored."""
     rule = {"RuleName": "daily", "TargetBackupVaultName": VAULT, "ScheduleExpression": once_a_day(kept.sandbox.control)}

@@ -122,10 +122,9 @@ class Databases:
             made = self._rds.restore_db_instance_from_db_snapshot(point_arn, dict(parameters))
         return str(made.arn)
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
-        """Return how far the restore to an instance, or of a cluster's point to a cluster, is."""
-        of_cluster = ":cluster-snapshot:" in point_arn
-        table: Mapping[str, Any] = self._rds.clusters if of_cluster else self._rds.databases
+    def state(self, name: str, created_arn: str) -> RestoreState:
+        """Return how far the restore to an instance or to a cluster is."""
+        table: Mapping[str, Any] = self._rds.clusters if ":cluster:" in created_arn else self._rds.databases
         found = table.get(name)
         if not isinstance(found, SandboxInstance | SandboxCluster):
             return "failed"

@@ -136,7 +136,7 @@ class FileSystems:
         self._efs.copied_at[made.file_system_id] = self._plane.instant(takes)
         return str(made.file_system_arn)
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
+    def state(self, name: str, created_arn: str) -> RestoreState:
         """Return how far the restore to a file system is: its files are copied once it is available."""
         if name not in self._efs.file_systems_by_id:
             return "failed"

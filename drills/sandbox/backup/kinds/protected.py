@@ -129,5 +129,5 @@ class Kind(Protocol):
     def restore(self, point_arn: str, parameters: Mapping[str, Any]) -> str:
         """Restore a point and return the ARN of what is made; whatever prevents it is the service's error."""
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
-        """Return how far the restore of a point to a resource of that name is."""
+    def state(self, name: str, created_arn: str) -> RestoreState:
+        """Return how far the restore to a resource of that name is, which was made with that ARN."""

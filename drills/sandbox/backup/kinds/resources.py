@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,13 +30,16 @@ class Resources:
             "ec2": Volumes(ec2, plane),
             "elasticfilesystem": FileSystems(efs, plane),
         }
-        self._efs = efs
+        self._held: Mapping[str, Container[str]] = {"elasticfilesystem": efs.images, "ec2": ec2.volume_images}
 
     def _of(self, arn: str) -> Kind:
-        """Return the kind of a resource or of a recovery point, by its ARN."""
+        """Return the kind of a resource or of a recovery point, by its ARN.
+
+        AWS Backup itself has the points of the resources that it manages fully, and those in an air-gapped vault.
+        """
         service = arn.split(":")[2]
-        if service == "backup":  # which has the points of the resources that it manages fully
-            service = "elasticfilesystem" if arn in self._efs.images else "dynamodb"
+        if service == "backup":
+            service = next((name for name, held in self._held.items() if arn in held), "dynamodb")
         return self._kinds[service]
 
     def all(self) -> list[Protected]:
@@ -91,6 +94,6 @@ class Resources:
         """Restore a point and return the ARN of what is made; whatever prevents it is its service's error."""
         return self._of(point_arn).restore(point_arn, parameters)
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
-        """Return how far the restore of a point to a resource of that name is."""
-        return self._of(point_arn).state(name, point_arn)
+    def state(self, name: str, created_arn: str) -> RestoreState:
+        """Return how far the restore to a resource of that name is, which was made with that ARN."""
+        return self._of(created_arn).state(name, created_arn)

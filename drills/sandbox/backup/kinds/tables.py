@@ -115,7 +115,7 @@ class Tables:
         table.tags = list(parameters.get("tags", ()))
         return str(table.table_arn)
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
+    def state(self, name: str, created_arn: str) -> RestoreState:
         """Return how far the restore to a table is."""
         table = next((each for each in self._dynamodb.all_tables() if each.name == name), None)
         if table is None or table.status == "DELETING":

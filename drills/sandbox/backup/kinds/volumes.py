@@ -1,5 +1,8 @@
 """EBS volumes as AWS Backup sees them: a recovery point is a snapshot of EC2, which belongs to the account and not to its ARN.
 
+In a logically air-gapped vault it is none: its ARN has "`backup` in place of the underlying resource type" (developer guide,
+"Logically air-gapped vault"). A volume that is restored from there names a snapshot that the account does not have.
+
 Source: AWS Backup developer guide, "Restoring an Amazon EBS volume" and "Restore testing inferred metadata"
 (https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing-inferred-metadata.html), which name the metadata; what no
 metadata name is as CreateVolume has it (EC2 API reference): `gp2`, and the size of the snapshot.
@@ -97,7 +100,9 @@ class Volumes:
         self._enter(point_arn, wanted.tags)
 
     def _enter(self, point_arn: str, tags: list[dict[str, str]]) -> None:
-        """Let EC2 have the snapshot of a point."""
+        """Let EC2 have the snapshot of a point, but for one that lies with AWS Backup alone."""
+        if _is_apart(point_arn):
+            return
         image, number = self._ec2.volume_images[point_arn], _snapshot_of(point_arn)
         made = Snapshot(self._ec2, number, image, DESCRIPTION, encrypted=image.encrypted, kms_key_id=image.kms_key_id)
         self._ec2.snapshots[number] = made
@@ -108,7 +113,9 @@ class Volumes:
         return self._ec2.volume_images[point_arn].size * _GIB
 
     def set_tags(self, point_arn: str, tags: list[dict[str, str]]) -> None:
-        """Give the snapshot the point's tags, and no other."""
+        """Give the snapshot the point's tags, and no other; those of one that lies with AWS Backup alone are its own."""
+        if _is_apart(point_arn):
+            return
         number = _snapshot_of(point_arn)
         self._ec2.tags.pop(number, None)
         if tags:
@@ -136,7 +143,7 @@ class Volumes:
             "iops": image.iops,
             "throughput": image.throughput,
             "encrypted": image.encrypted,
-            "kmsKeyId": image.kms_key_id,
+            "kmsKeyId": image.kms_key_id or None,
         }
 
     def restore(self, point_arn: str, parameters: Mapping[str, Any]) -> str:
@@ -169,7 +176,7 @@ class Volumes:
             self._ec2.create_tags([made.id], tags)
         return f"arn:aws:ec2:{self._ec2.region_name}:{self._ec2.account_id}:volume/{made.id}"
 
-    def state(self, name: str, point_arn: str) -> RestoreState:
+    def state(self, name: str, created_arn: str) -> RestoreState:
         """Return how far the restore to a volume is."""
         volume = self._ec2.volumes.get(name)
         if volume is None:
@@ -177,5 +184,11 @@ class Volumes:
         return "running" if volume.status == "creating" else "available"
 
 
+def _is_apart(point_arn: str) -> bool:
+    return ":recovery-point:" in point_arn
+
+
 def _snapshot_of(point_arn: str) -> str:
+    if _is_apart(point_arn):
+        return f"snap-{point_arn.rpartition(':')[2].replace('-', '').lower()[:17]}"
     return point_arn.rpartition("/")[2]
