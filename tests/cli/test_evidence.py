@@ -244,8 +244,14 @@ def test_without_a_key_it_is_said_that_nothing_was_proved(bundle: Path, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["absent", "--key", "drill.pub.pem"], "expected the folder of a bundle or of a chain"),
-        (["empty", "--key", "drill.pub.pem"], "found neither SHA256SUMS nor starts/"),
+        (
+            ["empty/no", "--unsigned"],
+            "found nothing at empty/no: name the folder that you were given, or the one that a run",
+        ),
+        (["absent", "--unsigned"], "found nothing at absent; . has bundle: name one of these, such as bundle"),
+        (["empty", "--unsigned"], "found neither SHA256SUMS nor starts/ in empty: name the folder that you were given"),
+        (["drill.pub.pem", "--unsigned"], "found the file drill.pub.pem; . has bundle: name one of these"),
+        (["run", "--unsigned"], "found the folder of a run, run, whose bundle lies in its chain: name the folder"),
         (["bundle"], "expected --key PUB or --unsigned, found neither"),
         (["bundle", "--unsigned", "--key", "drill.pub.pem"], "found both"),
         (["bundle", "--key", "absent.pem"], "absent.pem: expected a public key"),
@@ -257,6 +263,8 @@ def test_wrong_usage_is_2(
 ) -> None:
     """What is no evidence and no key is neither good nor tampered with."""
     (bundle.parent / "empty").mkdir()
+    (bundle.parent / "run").mkdir()
+    (bundle.parent / "run" / "drill.json").touch()
 
     assert main(["evidence", "verify", *arguments]) == 2
     assert sentence in capsys.readouterr().err

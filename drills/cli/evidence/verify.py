@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.cli.common import Command
+from drills.cli.evidence.near import no_evidence
 from drills.errors import VERIFICATION_FAILED, ConfigError, DrillError
 from drills.evidence.check import (
     REVIEWS,
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.folder)
     refuse_unreadable(folder)
     if not folder.is_dir():
-        raise ConfigError(f"expected the folder of a bundle or of a chain, found {folder}: name the folder")
+        raise no_evidence(folder)
     told = _digest(options.newest)
     key = read_public_key(Path(options.key)) if options.key else None
     reviewers = [read_public_key(Path(each)) for each in options.reviewer_key]
@@ -142,9 +143,7 @@ def _verified(folder: Path, key: PublicKey | None, reviewers: Sequence[PublicKey
         entry = entry_of_bundle(folder, hashlib.sha256((folder / SUMS).read_bytes()).hexdigest())
         return _Verified(problems, [folder], told, (entry,), alone=True)
     if not is_chain(folder):
-        raise ConfigError(
-            f"expected a bundle or a chain in {folder}, found neither {SUMS} nor {STARTS}/: name another folder"
-        )
+        raise no_evidence(folder)
     # they load what reads run records, half of a bundle's time
     from drills.evidence.chain_check import notes_of, verify_chain
     from drills.evidence.folder import read_chain
