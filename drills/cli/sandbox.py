@@ -349,7 +349,8 @@ def _health(state: State) -> dict[str, Any] | None:
 
 def _status(files: SandboxFiles, *, as_json: bool) -> int:
     state = files.read()
-    health = _health(state) if state and state.ready and state.keeper.find() else None
+    answers = state and state.ready and not state.ending and state.keeper.find()
+    health = _health(state) if state and answers else None
     if state is None or health is None:
         word, sentence = _not_running(files, state)
         if as_json:
@@ -368,19 +369,21 @@ def _status(files: SandboxFiles, *, as_json: bool) -> int:
 
 
 def _not_running(files: SandboxFiles, state: State | None) -> tuple[str, str]:
-    if state and not state.keeper.find():
-        if files.read() == state:  # one that ended in order meanwhile has left none
-            return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
-        state = None
-    if state is None:
+    runs = state is not None and state.keeper.find() is not None
+    now = files.read() if state else None  # after that: one that ended in order meanwhile has left none
+    if state and not runs and now == state:
+        return "killed", f"The sandbox was killed. {_next_command(state, 'down')} clears away what is left of it."
+    if now is None or not runs:
         ended = f" The last one ended by itself; its log is {files.log_path}." if files.log_path.exists() else ""
         return (
             "stopped",
             f"No sandbox runs here.{ended} {_program()} sandbox up starts one, with --sample one that is not empty.",
         )
-    if not state.ready:
+    if now.ending:
+        return "ending", f"The sandbox is being ended. {_next_command(now, 'up')} waits for that, and starts another."
+    if not now.ready:
         return "starting", "The sandbox is starting."
-    return "not answering", f"The sandbox runs and does not answer. {_next_command(state, 'up')} starts it afresh."
+    return "not answering", f"The sandbox runs and does not answer. {_next_command(now, 'up')} starts it afresh."
 
 
 def _instances(state: State, health: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from drills.cli import sandbox
@@ -56,6 +58,39 @@ def test_a_sandbox_that_ends_in_order_while_status_looks_was_not_killed(
     monkeypatch.setattr(Process, "find", find)
     assert main(["sandbox", "status", "--json"]) == 12
     assert json.loads(capsys.readouterr().out)["status"] == ("stopped" if in_order else "killed")
+
+
+@pytest.mark.parametrize(
+    ("at_first", "then", "word"),
+    [
+        ({"ready": {"endpoint": "x"}, "ending": True}, {}, "ending"),
+        ({"ready": {"endpoint": "x"}}, {"ending": True}, "ending"),
+        ({"ready": {"endpoint": "x"}}, {}, "not answering"),
+        ({}, {}, "starting"),
+        ({}, {"ending": True}, "ending"),
+    ],
+)
+def test_a_sandbox_that_is_being_ended_is_not_one_that_does_not_answer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at_first: dict[str, Any],
+    then: dict[str, Any],
+    word: str,
+) -> None:
+    """Its keeper says that it ends it, also where that begins while status waits for an answer."""
+    files = files_in(tmp_path)
+    files.write(GONE.with_(**at_first))
+
+    def find(_: Process) -> psutil.Process:
+        files.write(GONE.with_(**at_first, **then))
+        return psutil.Process()
+
+    monkeypatch.setattr(sandbox, "SandboxFiles", lambda _: files)
+    monkeypatch.setattr(sandbox, "_health", lambda _: None)
+    monkeypatch.setattr(Process, "find", find)
+    assert main(["sandbox", "status", "--json"]) == 12
+    assert json.loads(capsys.readouterr().out)["status"] == word
 
 
 def test_a_shell_evaluates_all_that_up_says_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:

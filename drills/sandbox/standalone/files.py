@@ -60,7 +60,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One sandbox: its keeper, its server and its work folder; `ready` is the server's ready line, empty before it."""
+    """One sandbox: its keeper, its server and its work folder; `ready` is the server's ready line, empty before it.
+
+    `ending`: its keeper was told to end it, or its server has ended, and all that it started is being removed.
+    """
 
     name: str
     keeper: Process
@@ -68,6 +71,7 @@ class State:
     since: str
     server: Process | None = None
     ready: dict[str, Any] = field(default_factory=dict)
+    ending: bool = False
 
     def with_(self, **changes: Any) -> State:
         """Return a copy with other members."""

@@ -85,6 +85,9 @@ class Keeper:
             while "error" not in facts and not self._received and server.poll() is None:
                 self._wait([])
             ended_itself = server.poll() is not None
+            self.state = self.state.with_(ending=True)
+            with contextlib.suppress(SandboxError):  # on a full disk it ends all the same
+                self._files.write(self.state)
             assert server.stdin
             with contextlib.suppress(OSError):
                 server.stdin.close()
