@@ -3,7 +3,7 @@
 Sources: AWS Backup developer guide, "Logically air-gapped vault"
 (https://docs.aws.amazon.com/aws-backup/latest/devguide/logicallyairgappedvault.html) and "Multi-party approval for logically
 air-gapped vaults" (https://docs.aws.amazon.com/aws-backup/latest/devguide/multipartyapproval.html). Which resource types one takes
-is in "Feature availability by resource"; of those that AWS takes the sandbox has tables, volumes and file systems.
+is in "Feature availability by resource": no RDS instances, and of Aurora clusters the encrypted ones.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ from drills.sandbox.backup.vaults import Vaults
 from drills.sandbox.rds.keys import Keys
 
 SHORTEST_DAYS = 7  # "The minimum value accepted is 7 days" (API reference, CreateLogicallyAirGappedBackupVault)
-# why a point of a type is not copied into such a vault; the sentences are the sandbox's own
-REFUSED = {
-    RDS: "RDS instances are not supported in a logically air-gapped vault.",
-    AURORA: "This sandbox keeps no Aurora clusters in a logically air-gapped vault; AWS Backup does.",
-}
+# why a point is not copied into such a vault; the first two sentences are the sandbox's own
+INSTANCE = "RDS instances are not supported in a logically air-gapped vault."
+UNENCRYPTED = "Unencrypted Amazon Aurora clusters are not supported for logically air-gapped vault."
 UNDER_AWS_KEY = "Resources encrypted with AWS managed keys are not supported for copy to logically air-gapped vaults."
 
 
@@ -57,10 +55,13 @@ def refusal_of(vault: Vault, point: RecoveryPoint, keys: Keys) -> str:
     """
     if vault.vault_type != AIR_GAPPED:
         return ""
-    under_aws = (
-        point.resource_type not in FULLY_MANAGED and point.kms_key_id and not keys.is_customers(point.kms_key_id)
-    )
-    return REFUSED.get(point.resource_type) or (UNDER_AWS_KEY if under_aws else "")
+    if point.resource_type == RDS:
+        return INSTANCE
+    if point.resource_type in FULLY_MANAGED:
+        return ""
+    if not point.kms_key_id:
+        return UNENCRYPTED if point.resource_type == AURORA else ""
+    return "" if keys.is_customers(point.kms_key_id) else UNDER_AWS_KEY
 
 
 def let_vaults_be_shared() -> None:

@@ -15,6 +15,7 @@ from moto.rds.models import DBParameterGroup, DBSnapshot, DBSubnetGroup, RDSBack
 from drills.sandbox.base.url_table import UrlTable
 from drills.sandbox.rds.automated_backups import AutomatedBackups
 from drills.sandbox.rds.clusters.aurora import Aurora
+from drills.sandbox.rds.clusters.models import SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
 from drills.sandbox.rds.key_access import KeyAccess
 from drills.sandbox.rds.keys import Keys
@@ -37,11 +38,24 @@ from drills.sandbox.state import DataPlane
 
 
 class SandboxRDS(RDSBackend):
-    """The RDS of one region: the entry points that moto calls. The collaborators do the work."""
+    """The RDS of one region: the entry points that moto calls. The collaborators do the work.
 
-    def __init__(self, region_name: str, account_id: str, *, plane: DataPlane, urls: UrlTable) -> None:
+    `clusters_apart` are what AWS Backup has of clusters in air-gapped vaults, of all accounts and regions, by the ARN of their
+    point: RDS lists none of them.
+    """
+
+    def __init__(
+        self,
+        region_name: str,
+        account_id: str,
+        *,
+        plane: DataPlane,
+        urls: UrlTable,
+        clusters_apart: dict[str, SandboxClusterSnapshot],
+    ) -> None:
         super().__init__(region_name, account_id)
         self.plane = plane
+        self.clusters_apart = clusters_apart
         self._urls = urls
         self.lookups = Lookups(self, plane)
         self.quotas = Quotas(self, plane)

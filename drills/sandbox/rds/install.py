@@ -18,4 +18,4 @@ _URLS = UrlTable(moto.rds.urls.url_bases, {"{0}/$": SandboxRDSResponse.dispatch}
 def install(plane: DataPlane) -> None:
     """Make this the RDS of moto; before its first request."""
     plane.ports.admits = admits
-    install_backend(rds_backends, SandboxRDS, plane=plane, urls=_URLS)
+    install_backend(rds_backends, SandboxRDS, plane=plane, urls=_URLS, clusters_apart={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.accounts import copied, new_account
+from tests.support.accounts import HOME, copied, document, new_account
+from tests.support.aurora import Cluster, create_cluster
 from tests.support.backup import Shop, open_shop
+from tests.support.kept import forget, take
 from tests.support.rds import ROLE, code, eventually
 from tests.support.sandbox import RunningSandbox
 from tests.support.tables import ITEMS, VAULT, Kept, by_key, kept_table
@@ -150,3 +153,51 @@ def test_a_vault_for_access_gives_access_once_its_team_has_approved(kept: Kept, 
 def _ended(backup: Any, job: str) -> dict[str, Any] | None:
     seen = dict(backup.describe_restore_job(RestoreJobId=job))
     return None if seen["Status"] in ("PENDING", "RUNNING") else seen
+
+
+def test_an_encrypted_cluster_is_kept_there_and_restored_with_its_rows_and_no_snapshot_is_listed(
+    beating: RunningSandbox,
+) -> None:
+    """The cluster needs a key of the customer's (developer guide, "Primary backups to logically air-gapped vaults")."""
+    there = new_account(beating)
+    key = beating.client("kms").create_key(Policy=_used_by(HOME, there.account))["KeyMetadata"]["Arn"]
+    made = create_cluster(beating, "kept-apart", StorageEncrypted=True, KmsKeyId=key)
+    made.writer()
+    made.run("CREATE TABLE item AS SELECT 7 AS id")
+    backup, lent = beating.client("backup"), made_vault(there)
+    backup.create_backup_vault(BackupVaultName="of-clusters")
+    point = take(beating, made.described()["DBClusterArn"], "of-clusters")["RecoveryPointArn"]
+    made.available()
+    made.run("INSERT INTO item VALUES (8)")
+    allowed = document(f"arn:aws:iam::{HOME}:root", "backup:CopyIntoBackupVault", Resource="*")
+    there.client("backup").put_backup_vault_access_policy(BackupVaultName=lent["BackupVaultName"], Policy=allowed)
+    there.client("ram").create_resource_share(name="a", resourceArns=[lent["BackupVaultArn"]], principals=[HOME])
+    job = copied(beating, point, "of-clusters", lent["BackupVaultArn"], DeleteAfterDays=7)
+    assert job["State"] == "COMPLETED", job
+    copy = job["DestinationRecoveryPointArn"]
+    assert copy.startswith(f"arn:aws:backup:{beating.region}:{there.account}:recovery-point:")
+    assert there.client("rds").describe_db_cluster_snapshots()["DBClusterSnapshots"] == []
+    asked = {"BackupVaultName": lent["BackupVaultName"], "BackupVaultAccountId": there.account}
+    told = backup.get_recovery_point_restore_metadata(**asked, RecoveryPointArn=copy)["RestoreMetadata"]
+    assert (told["DBClusterIdentifier"], "KmsKeyId" in told) == ("kept-apart", False)
+    request = {"RecoveryPointArn": copy, "IamRoleArn": ROLE}
+    started = backup.start_restore_job(**request, Metadata=told | {"DBClusterIdentifier": "back-again"})["RestoreJobId"]
+    ended = eventually(lambda: _ended(backup, started), "the restore job to end")
+    assert (ended["Status"], ended["CreatedResourceArn"].split(":")[4:]) == (
+        "COMPLETED",
+        [HOME, "cluster", "back-again"],
+    )
+    back = Cluster(beating, "back-again", made.password)
+    assert (back.described()["StorageEncrypted"], back.described()["KmsKeyId"] == key) == (True, False)
+    back.writer()
+    assert back.value("SELECT string_agg(id::text, ',') FROM item") == "7"
+    back.remove()
+    made.remove()
+    forget(beating, "of-clusters")
+
+
+def _used_by(*accounts: str) -> str:
+    """A policy of a key that these accounts may use."""
+    policies = [json.loads(document(f"arn:aws:iam::{each}:root", "kms:*", Resource="*")) for each in accounts]
+    statements = [statement for policy in policies for statement in policy["Statement"]]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})

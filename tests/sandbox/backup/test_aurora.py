@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,7 +17,10 @@ from drills.cli import main as cli
 from drills.record import load
 from drills.replay.again import replay
 from drills.replay.bundle import read
+from drills.sandbox.backup.air_gapped import UNENCRYPTED, refusal_of
+from drills.sandbox.backup.models import AIR_GAPPED
 from tests.support import policies
+from tests.support.accounts import copied
 from tests.support.aurora import ENGINE, Cluster, create_cluster
 from tests.support.backup import OTHER_REGION, once_a_day
 from tests.support.rds import MASTER, ROLE, code, eventually
@@ -152,11 +156,11 @@ def test_a_point_is_copied_to_another_region(guarded: Guarded) -> None:
         IamRoleArn=ROLE,
     )["CopyJobId"]
 
-    def copied() -> dict[str, Any] | None:
+    def ended() -> dict[str, Any] | None:
         seen = dict(guarded.backup.describe_copy_job(CopyJobId=job)["CopyJob"])
         return seen if seen["State"] == "COMPLETED" else None
 
-    seen = dict(eventually(copied, "the copy job"))
+    seen = dict(eventually(ended, "the copy job"))
     assert seen["ResourceType"] == "Aurora"
     arn = seen["DestinationRecoveryPointArn"]
     assert f":{OTHER_REGION}:" in arn
@@ -166,6 +170,17 @@ def test_a_point_is_copied_to_another_region(guarded: Guarded) -> None:
     ]
     assert snapshot["KmsKeyId"] != guarded.cluster.described()["KmsKeyId"]
     there.client("backup").delete_recovery_point(BackupVaultName="aurora-abroad", RecoveryPointArn=arn)
+
+
+def test_a_cluster_under_a_key_of_aws_own_is_not_copied_into_an_air_gapped_vault(guarded: Guarded) -> None:
+    """Developer guide, "Primary backups to logically air-gapped vaults"; nor is an unencrypted one, which has no key at all."""
+    asked = {"BackupVaultName": "airless-clusters", "MinRetentionDays": 7, "MaxRetentionDays": 30}
+    made = guarded.backup.create_logically_air_gapped_backup_vault(**asked)["BackupVaultArn"]
+    job = copied(guarded.cluster.sandbox, guarded.point, VAULT, made, DeleteAfterDays=7)
+    assert (job["State"], "AWS managed keys are not supported" in job["StatusMessage"]) == ("FAILED", True), job
+    guarded.backup.delete_backup_vault(BackupVaultName="airless-clusters")
+    bunker, point = Mock(vault_type=AIR_GAPPED), Mock(resource_type="Aurora", kms_key_id=None)
+    assert refusal_of(bunker, point, Mock()) == UNENCRYPTED
 
 
 def test_a_plan_backs_up_clusters_that_its_selection_names(guarded: Guarded) -> None:

@@ -50,7 +50,7 @@ class Region:
         self.plane.work = lambda name, job: self.waiting.append((name, job))  # type: ignore[method-assign]
         self.plane.at_least = self._wait  # type: ignore[method-assign]
         self.plane.asked_at = lambda: self.plane.clock.monotonic()  # type: ignore[method-assign]
-        self.rds = SandboxRDS(REGION, ACCOUNT, plane=self.plane, urls=UrlTable((), {}))
+        self.rds = SandboxRDS(REGION, ACCOUNT, plane=self.plane, urls=UrlTable((), {}), clusters_apart={})
         rds_backends[ACCOUNT][REGION] = self.rds  # where moto's models look for their region
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 A recovery point of an Aurora cluster is a DB cluster snapshot named `awsbackup:job-<uuid>`, as one of an instance is a DB
 snapshot (AWS Backup developer guide, "Working with backups"). RDS gives the cluster snapshot the type `awsbackup`: the API
-reference of DescribeDBClusterSnapshots does not name it, Terraform's of the data source aws_db_cluster_snapshot does.
+reference of DescribeDBClusterSnapshots does not name it, Terraform's of the data source aws_db_cluster_snapshot does. In a
+logically air-gapped vault a point of a cluster is no snapshot of RDS.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from drills.sandbox.backup.kinds.protected import AURORA, Late, NewPoint, Protected, RestoreState, Taken, type_of
+from drills.sandbox.backup.kinds.protected import (
+    AURORA,
+    Late,
+    NewPoint,
+    Protected,
+    RestoreState,
+    Taken,
+    is_apart,
+    type_of,
+)
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.clusters.models import ENGINE, SandboxCluster, SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxInstance, SandboxSnapshot
@@ -67,7 +77,10 @@ class Databases:
         snapshot: PointSnapshot
         if isinstance(resource, SandboxCluster):
             snapshot = SandboxClusterSnapshot(self._rds, self._plane, resource, wanted.name, **options)
-            self._rds.cluster_snapshots[wanted.name] = snapshot
+            if is_apart(point_arn):
+                self._rds.clusters_apart[point_arn] = snapshot
+            else:
+                self._rds.cluster_snapshots[wanted.name] = snapshot
         else:
             assert isinstance(resource, SandboxInstance)
             snapshot = SandboxSnapshot(self._rds, self._plane, resource, wanted.name, **options)
@@ -85,6 +98,8 @@ class Databases:
         self._snapshot(point_arn).tags = tags
 
     def _snapshot(self, arn: str) -> PointSnapshot:
+        if is_apart(arn):
+            return self._rds.clusters_apart[arn]
         if ":cluster-snapshot:" in arn:
             return self._rds.aurora.lookups.snapshot(arn)
         return self._rds.lookups.snapshot(arn)
@@ -98,6 +113,8 @@ class Databases:
 
     def remove(self, point_arn: str) -> None:
         """Remove the snapshot of a recovery point with its data; do nothing where it is gone."""
+        if self._rds.clusters_apart.pop(point_arn, None) is not None:
+            self._plane.snapshots.drop(point_arn)
         for cluster_snapshot in list(self._rds.cluster_snapshots.values()):
             if cluster_snapshot.arn == point_arn and isinstance(cluster_snapshot, SandboxClusterSnapshot):
                 self._rds.aurora.snapshots.remove(cluster_snapshot)
@@ -115,9 +132,11 @@ class Databases:
     def restore(self, point_arn: str, parameters: Mapping[str, Any]) -> str:
         """Restore a recovery point by RDS; whatever prevents it is RDS's error."""
         made: Any
-        if ":cluster-snapshot:" in point_arn:
-            request = {"engine": ENGINE, **parameters, "snapshot_identifier": point_arn}
-            made = self._rds.aurora.creation.restore_snapshot(request)
+        request, creation = {"engine": ENGINE, **parameters}, self._rds.aurora.creation
+        if is_apart(point_arn):
+            made = creation.restore_apart(self._rds.clusters_apart[point_arn], point_arn, request)
+        elif ":cluster-snapshot:" in point_arn:
+            made = creation.restore_snapshot(request | {"snapshot_identifier": point_arn})
         else:
             made = self._rds.restore_db_instance_from_db_snapshot(point_arn, dict(parameters))
         return str(made.arn)
@@ -176,7 +195,7 @@ def _of_cluster(snapshot: SandboxClusterSnapshot) -> dict[str, Any]:
         "Engine": ENGINE,
         "EngineMode": source.engine_mode,
         "EngineVersion": snapshot.engine_version,
-        "KmsKeyId": snapshot.kms_key_id,
+        "KmsKeyId": snapshot.kms_key_id or None,
         "Port": source.port,
         "VpcSecurityGroupIds": json.dumps(source.vpc_security_group_ids),
     }

@@ -36,6 +36,11 @@ def name_of(resource_arn: str) -> str:
     return resource_arn.split(":", 5)[5].replace("/", ":", 1).partition(":")[2]
 
 
+def is_apart(point_arn: str) -> bool:
+    """Return whether a recovery point is a resource of AWS Backup itself, and no snapshot of another service."""
+    return point_arn.split(":")[2] == "backup"
+
+
 class Protected(Protocol):
     """A resource that can be backed up. `status` is in RDS's words; resources with one `server_id` have the same data."""
 

@@ -30,7 +30,11 @@ class Resources:
             "ec2": Volumes(ec2, plane),
             "elasticfilesystem": FileSystems(efs, plane),
         }
-        self._held: Mapping[str, Container[str]] = {"elasticfilesystem": efs.images, "ec2": ec2.volume_images}
+        self._held: Mapping[str, Container[str]] = {
+            "elasticfilesystem": efs.images,
+            "ec2": ec2.volume_images,
+            "rds": rds.clusters_apart,
+        }
 
     def _of(self, arn: str) -> Kind:
         """Return the kind of a resource or of a recovery point, by its ARN.

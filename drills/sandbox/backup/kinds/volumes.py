@@ -18,7 +18,7 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.elastic_block_store import Snapshot, Volume
 
-from drills.sandbox.backup.kinds.protected import Late, NewPoint, Protected, RestoreState, Taken
+from drills.sandbox.backup.kinds.protected import Late, NewPoint, Protected, RestoreState, Taken, is_apart
 from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.ec2.volumes import RestoredVolume, VolumeImage
 from drills.sandbox.rds.keys import Keys
@@ -101,7 +101,7 @@ class Volumes:
 
     def _enter(self, point_arn: str, tags: list[dict[str, str]]) -> None:
         """Let EC2 have the snapshot of a point, but for one that lies with AWS Backup alone."""
-        if _is_apart(point_arn):
+        if is_apart(point_arn):
             return
         image, number = self._ec2.volume_images[point_arn], _snapshot_of(point_arn)
         made = Snapshot(self._ec2, number, image, DESCRIPTION, encrypted=image.encrypted, kms_key_id=image.kms_key_id)
@@ -114,7 +114,7 @@ class Volumes:
 
     def set_tags(self, point_arn: str, tags: list[dict[str, str]]) -> None:
         """Give the snapshot the point's tags, and no other; those of one that lies with AWS Backup alone are its own."""
-        if _is_apart(point_arn):
+        if is_apart(point_arn):
             return
         number = _snapshot_of(point_arn)
         self._ec2.tags.pop(number, None)
@@ -184,11 +184,7 @@ class Volumes:
         return "running" if volume.status == "creating" else "available"
 
 
-def _is_apart(point_arn: str) -> bool:
-    return ":recovery-point:" in point_arn
-
-
 def _snapshot_of(point_arn: str) -> str:
-    if _is_apart(point_arn):
+    if is_apart(point_arn):
         return f"snap-{point_arn.rpartition(':')[2].replace('-', '').lower()[:17]}"
     return point_arn.rpartition("/")[2]
