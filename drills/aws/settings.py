@@ -23,7 +23,7 @@ from drills.aws.databases.kinds import CLUSTER, INSTANCE, Kind
 from drills.aws.read import error_code, parameter_pages, raw_instance
 from drills.aws.session import Clients
 from drills.checks.base.session import Connection
-from drills.errors import DrillError
+from drills.errors import ConfigError, DrillError
 from drills.files import write_privately
 from drills.model.instance import DatabaseKind
 from drills.model.parity import IDENTITY, NotVerified
@@ -204,7 +204,7 @@ def read_or_not_verified(right: str, read: Callable[[], T]) -> T | NotVerified:
         if error_code(error) == "NotImplemented":  # AWS answers so for none of these: no right would help
             return NotVerified(f"the sandbox does not have {error.operation_name}")
         return NotVerified(f"{error_code(error)}: needs {right}")
-    except IncompleteAnswer as error:
+    except (IncompleteAnswer, ConfigError) as error:  # neither of which a right would mend
         return NotVerified(str(error))
     except (BotoCoreError, DrillError) as error:
         return NotVerified(f"{' '.join(str(error).split())}: needs {right}")

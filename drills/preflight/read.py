@@ -37,7 +37,7 @@ from drills.preflight.facts import Document, Engine, Key, Network, PreflightFact
 from drills.preflight.principal import principal_of
 from drills.preflight.simulate import simulate
 from drills.record import new_run_id
-from drills.recovery import choose, selection
+from drills.recovery import choose, selection, vaults
 from drills.recovery.engine_version import backed_up
 from drills.recovery.setup import addressed, needs_copy
 
@@ -89,7 +89,7 @@ class _Reader:
         raw, source = found if isinstance(found, tuple) else (None, None)
         points = read_or_not_verified(
             f"backup:ListRecoveryPointsByBackupVault, rds:Describe{kind.snapshot}s",
-            lambda: choose.points_of(self._sides),
+            self._points,
         )
         choice = self._choice(points, source)
         point = None if isinstance(choice, NotVerified) else choice.point
@@ -154,6 +154,10 @@ class _Reader:
         return expiry_of(self._now, limits, self._target.time_to_live)
 
     # -- the point and the request --------------------------------------------------------------------------------------
+
+    def _points(self) -> tuple[RecoveryPoint, ...]:
+        with vaults.named_by_its_key(self._sides.name, self._target, self._source):
+            return choose.points_of(self._sides)
 
     def _choice(self, points: tuple[RecoveryPoint, ...] | NotVerified, source: Instance | None) -> Choice | NotVerified:
         """Return the point that a drill would choose now; in place of one at random the newest one."""

@@ -31,8 +31,8 @@ from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives import acknowledged, data_loss, recovery_time, timeline
 from drills.objectives.processors import processors_for
-from drills.recovery import air_gapped, engine_version, read_loss, schedule, selection, surroundings
 from drills.recovery import choose as sampling
+from drills.recovery import engine_version, read_loss, schedule, selection, surroundings, vaults
 from drills.recovery.disaster import declare
 from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.hydration.hydrate import hydrate
@@ -97,8 +97,10 @@ class Drill:
                 mark_declaration(self._journal)
             with clients.within(CHOOSING):
                 self._source = aws.describe_instance(clients, target.instance, self._setup.kind)
-                self._points = sampling.points_of(self._setup)
-                air_gapped.refuse(self._setup, self._points)
+                arn = self._source.arn if self._source else ""
+                with vaults.named_by_its_key(self._setup.name, target, clients, arn):
+                    self._points = sampling.points_of(self._setup)
+                vaults.refuse(self._setup, self._points)
             self._note_target()
             declared = declare(target.disaster, self._points, declared_at)
             self._journal.update(disaster=disaster_of(self._journal.record.resumed_from, declared))

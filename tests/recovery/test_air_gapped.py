@@ -16,7 +16,7 @@ from drills.config.load import Target
 from drills.errors import ConfigError
 from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
 from drills.model.point import USABLE
-from drills.recovery import air_gapped
+from drills.recovery import vaults
 from drills.recovery.setup import Setup
 from tests.support.points import POINT
 
@@ -38,13 +38,13 @@ def setup_of(vault: dict[str, Any] | ClientError, **target: str) -> Setup:
 def test_a_vault_that_aws_backup_keeps_no_instance_in_is_refused_by_name(kind: str, words: str) -> None:
     """One sentence says which key names it, what it is, why that is none, and what to name in its place."""
     with pytest.raises(ConfigError) as refused:
-        air_gapped.refuse(setup_of({"VaultType": kind}), ())
+        vaults.refuse(setup_of({"VaultType": kind}), ())
     assert str(refused.value) == (
         f'targets.orders.vault: expected a vault that a drill restores from, found "bunker", {words}: AWS Backup keeps no RDS '
         "instances in one: name the backup vault that its plan backs up into, and see docs/air-gapped.md"
     )
     with pytest.raises(ConfigError, match="restores no Aurora clusters from one yet"):
-        air_gapped.refuse(setup_of({"VaultType": kind}, cluster="orders"), ())
+        vaults.refuse(setup_of({"VaultType": kind}, cluster="orders"), ())
 
 
 def test_a_copy_vault_is_looked_at_where_a_copy_is_drilled() -> None:
@@ -54,15 +54,15 @@ def test_a_copy_vault_is_looked_at_where_a_copy_is_drilled() -> None:
     own = dataclasses.replace(POINT, vault="home")
     copy = dataclasses.replace(copy, target=copy.target.model_copy(update={"vault": "home"}))
     with pytest.raises(ConfigError, match=r"^targets\.orders\.copy_vault: "):
-        air_gapped.refuse(copy, (own,))
+        vaults.refuse(copy, (own,))
     newest = dataclasses.replace(copy, target=copy.target.model_copy(update={"sample": Target(**named).sample}))  # type: ignore[arg-type]
-    air_gapped.refuse(newest, (own,))
+    vaults.refuse(newest, (own,))
 
 
 def test_a_vault_with_a_snapshot_of_the_target_is_not_asked_about() -> None:
     """RDS lists no point of an air-gapped vault, so that a usual drill sends no call for this."""
     setup = setup_of({"VaultType": AIR_GAPPED})
-    air_gapped.refuse(setup, (dataclasses.replace(POINT, vault="bunker"),))
+    vaults.refuse(setup, (dataclasses.replace(POINT, vault="bunker"),))
     setup.clients.backup.describe_backup_vault.assert_not_called()
 
 
@@ -76,7 +76,7 @@ def test_a_vault_with_a_snapshot_of_the_target_is_not_asked_about() -> None:
 )
 def test_what_aws_does_not_tell_is_not_refused(answer: dict[str, Any] | ClientError) -> None:
     """Regions without such vaults name no type, and a role may lack the right: the choice of the point says what is there."""
-    air_gapped.refuse(setup_of(answer), ())
+    vaults.refuse(setup_of(answer), ())
 
 
 def test_a_point_of_such_a_vault_is_shown_with_the_reason_and_never_chosen() -> None:

@@ -20,7 +20,7 @@ from drills.model.record import Restoration
 from drills.model.timing import DataLoss, Measurement
 from drills.objectives import data_loss, recovery_time, timeline
 from drills.objectives.data_loss import NewestData, Reference
-from drills.recovery import selection
+from drills.recovery import selection, vaults
 from drills.recovery.disaster import declare
 from drills.recovery.failing import Once, translate_client_errors
 from drills.recovery.judged import verdict_of
@@ -103,7 +103,8 @@ class ResourceDrill(ABC):
         """Return the points of the target's vault, once that can be restored from, with what is known of it."""
         if self._denied:
             raise self._denied  # nobody waits twice
-        seen = vault.look(self._setup)
+        with vaults.named_by_its_key(self._setup.name, self._setup.target, self._setup.clients):
+            seen = vault.look(self._setup)
         try:
             approved = vault.await_approval(self._setup, seen, self._enter_measured)
         except RestoreFailed as error:
