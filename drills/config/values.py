@@ -263,25 +263,37 @@ NO_DRILLS = (
 )
 
 
+_TABLE, _VOLUME, _FILE_SYSTEM = r"[a-zA-Z0-9_.-]{3,255}", r"vol-(?:[0-9a-f]{8}|[0-9a-f]{17})", r"fs-[0-9a-f]{8,40}"
+
+
 def _table_name(raw: str) -> str:
     """Return the name of a DynamoDB table (DynamoDB API reference, CreateTable)."""
-    if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,255}", raw):
+    if not re.fullmatch(_TABLE, raw):
         raise refuse("the name of a DynamoDB table: 3 to 255 letters, digits, _, - and .", raw)
     return raw
 
 
 def _volume_id(raw: str) -> str:
     """Return the id of an EBS volume (EC2 API reference, Volume)."""
-    if not re.fullmatch(r"vol-([0-9a-f]{8}|[0-9a-f]{17})", raw):
+    if not re.fullmatch(_VOLUME, raw):
         raise refuse('the id of an EBS volume such as "vol-0123456789abcdef0"', raw)
     return raw
 
 
 def _file_system_id(raw: str) -> str:
     """Return the id of an EFS file system (EFS API reference, FileSystemDescription)."""
-    if not re.fullmatch(r"fs-[0-9a-f]{8,40}", raw):
+    if not re.fullmatch(_FILE_SYSTEM, raw):
         raise refuse('the id of an EFS file system such as "fs-0123456789abcdef0"', raw)
     return raw
+
+
+# an id or an ARN of what another key names (Service Authorization Reference, "Resource types" of EC2, EFS and DynamoDB)
+_OF_ANOTHER_KEY = re.compile(
+    rf"(?:arn:[\w-]+:ec2:[^:]*:\d*:volume/)?(?P<volume>{_VOLUME})"
+    rf"|(?:arn:[\w-]+:elasticfilesystem:[^:]*:\d*:file-system/)?(?P<file_system>{_FILE_SYSTEM})"
+    rf"|arn:[\w-]+:dynamodb:[^:]*:\d*:table/(?P<table>{_TABLE})"
+)
+_KINDS = {kind.key: kind.in_words for kind in OTHERS.values()}
 
 
 def _database_id(raw: str, info: ValidationInfo) -> str:
@@ -297,6 +309,9 @@ def _instance_id(raw: str) -> str:
         raise refuse(f"an RDS for PostgreSQL instance; {_NO_DSQL}", raw)
     if other := next((each for each in NO_DRILLS if each.is_arn(text)), None):
         raise refuse(f"the identifier of an RDS instance; {other.why}", raw)
+    if found := _OF_ANOTHER_KEY.fullmatch(text):
+        key, name = next((key, name) for key, name in found.groupdict().items() if name)
+        raise refuse(f'the identifier of an RDS instance; {_KINDS[key]} is named by another key: {key} = "{name}"', raw)
     if text.startswith("arn:") and ":cluster" in text:
         raise refuse("the identifier of an Aurora cluster, under the key cluster, and not its ARN", raw)
     if text.startswith("arn:"):

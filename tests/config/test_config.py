@@ -288,6 +288,22 @@ REFUSED = [
         '[targets.a]\ngateway_volume = "vol-1"',
         "of a Storage Gateway volume there are no drills: see docs/other-kinds.md",
     ),
+    *(
+        (f'[targets.a]\ninstance = "{given}"', f'{kind} is named by another key: {key} = "{name}", found "{given[:40]}')
+        for given, kind, key, name in (
+            ("vol-0123456789abcdef0", "an EBS volume", "volume", "vol-0123456789abcdef0"),
+            ("vol-01234567", "an EBS volume", "volume", "vol-01234567"),
+            ("fs-0123456789abcdef0", "an EFS file system", "file_system", "fs-0123456789abcdef0"),
+            (f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/orders", "a DynamoDB table", "table", "orders"),
+            (f"arn:aws-cn:ec2:cn-north-1:{ACCOUNT}:volume/vol-01234567", "an EBS volume", "volume", "vol-01234567"),
+            (
+                f"arn:aws:elasticfilesystem:eu-central-1:{ACCOUNT}:file-system/fs-01234567",
+                "an EFS file system",
+                "file_system",
+                "fs-01234567",
+            ),
+        )
+    ),
     ('[targets.a]\ninstance = "arn:aws:s3:::orders"', "of an S3 bucket there are no drills: see docs/other-kinds.md"),
     (
         f'[targets.a]\ninstance = "arn:aws:storagegateway:eu-central-1:{ACCOUNT}:gateway/sgw-1/volume/vol-1"',

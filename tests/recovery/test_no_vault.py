@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.aws.session import Clients
-from drills.aws.settings import NotVerified, read_or_not_verified
+from drills.aws.settings import read_or_not_verified
 from drills.config.load import Target
 from drills.errors import ConfigError
+from drills.model.parity import NotVerified
 from drills.recovery import vaults
 
 ARN = "arn:aws:rds:eu-central-1:123456789012:db:orders"
