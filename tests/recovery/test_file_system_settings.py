@@ -92,6 +92,16 @@ def test_without_its_source_a_copy_is_compared_with_what_the_point_tells() -> No
     assert "kms_key" in {each.what for each in found.not_checked}
 
 
+def test_beside_a_point_that_is_lent_no_drill_can_compare_more_and_a_difference_is_missed_all_the_same() -> None:
+    """The source lies in another account: what the point does not tell is impossible to verify, and keeps no RTO from being met."""
+    told = settings.of_metadata({"encrypted": "true", "performancemode": "generalPurpose"})
+    found = FAMILIES.compare_copy(told, EXPECTED, (), source=False, lent=True)
+    assert (found.outcome, found.requirement, found.compared) == ("not verified", "impossible", 2)
+    assert "kms_key" in {each.what for each in found.not_checked}
+    other = FAMILIES.compare_copy(told | {"performance_mode": "maxIO"}, EXPECTED, (), source=False, lent=True)
+    assert (other.outcome, other.requirement) == ("missed", "required")
+
+
 class Efs:
     """EFS as far as what belongs to a file system: one operation is refused, the others tell that there is none."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
 from drills.model.record import RunRecord
+from drills.objectives import verdicts
 from drills.record import Journal, load
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.restoring import guard_of
@@ -118,9 +119,12 @@ def test_a_volume_is_restored_from_a_vault_that_another_account_shares(
     drill = begin(f'volume = "{production.volume}"', production.shared)
     drill.recover()
     record = load(tmp_path / "run")
-    unverified = dict.fromkeys(("rto", "rpo", "settings", "lineage", "contents"), "not verified")
-    assert outcomes(record) == {"recovery point": "met", "available": "met"} | unverified
+    unverified = dict.fromkeys(("rpo", "settings", "lineage", "contents"), "not verified")
+    assert outcomes(record) == {"recovery point": "met", "available": "met", "rto": "met"} | unverified
     assert vault_type(record) == AIR_GAPPED
+    judged = {each.name: each for each in record.restorations[0].checks}
+    assert (judged["settings"].compared, judged["settings"].requirement) == (6, "impossible")
+    assert 12 in verdicts.exit_codes(record)
     said = {each.name: each.sentence for each in record.verdicts}
     assert "which EC2 does not show to this account: the recovery point lies with AWS Backup alone" in said["lineage"]
     (resource,) = record.resources
@@ -144,8 +148,8 @@ def test_a_file_system_is_restored_through_a_vault_that_a_team_has_approved(
     drill = begin(f'file_system = "{production.file_system}"', (name, 'approval = "5m"'))
     drill.recover()
     record = load(tmp_path / "run")
-    unverified = dict.fromkeys(("rto", "rpo", "settings", "contents"), "not verified")
-    assert outcomes(record) == {"recovery point": "met", "available": "met"} | unverified
+    unverified = dict.fromkeys(("rpo", "settings", "contents"), "not verified")
+    assert outcomes(record) == {"recovery point": "met", "available": "met", "rto": "met"} | unverified
     assert vault_type(record) == RESTORE_ACCESS
     (resource,) = record.resources
     (copy,) = steady.client("efs").describe_file_systems(CreationToken=resource.id)["FileSystems"]

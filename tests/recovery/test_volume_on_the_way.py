@@ -140,7 +140,7 @@ def test_a_key_of_another_account_is_not_asked_for_where_the_vault_is_lent(
 ) -> None:
     """The account that restores may not be let use it; its own keys, and names without an account, are asked for."""
     point = dataclasses.replace(_apart(), lineage=Lineage(vault_type=vault_type))
-    assert is_lent(setup_of([], account=access), point) is lent
+    assert is_lent(setup_of([], account=access).target, point) is lent
     for key, kept in ((ELSEWHERE, False), (HERE, True)):
         given = {"kmsKeyId": f"arn:aws:kms:eu-central-1:{key}:key/1", "encrypted": "true"}
         assert ("kmsKeyId" in without_foreign_key(given, "kmsKeyId", HERE)) is kept

@@ -5,6 +5,7 @@ Settings have flat names; what stands before the first dot is the family, such a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -72,18 +73,25 @@ class Families:
         )
 
     def compare_copy(
-        self, expected: Settings, found: Settings, unread: Sequence[NotChecked], *, source: bool
+        self, expected: Settings, found: Settings, unread: Sequence[NotChecked], *, source: bool, lent: bool = False
     ) -> CheckResult:
-        """Judge a copy beside its source, or where that is gone beside what its recovery point tells of it."""
+        """Judge a copy beside its source, or where that is not there beside what its recovery point tells of it.
+
+        Of a point in a vault of another account, `lent`, the source never is: what the point does not tell no drill can compare,
+        which is no reason why the copy would not be usable.
+        """
         if source:
             return self.compare(expected, found, unread, blocking=True)
         known = {name.split(".")[0] for name in expected}
+        why = "is not in this account" if lent else "is gone"
         untold = [
-            NotChecked(family, "the source is gone, and its recovery point does not tell it")
+            NotChecked(family, f"the source {why}, and its recovery point does not tell it")
             for family in (*self.restored, *self.by_hand)
             if family not in known
         ]
-        return self.compare(expected, found, untold, beside="the recovery point", blocking=True)
+        judged = self.compare(expected, found, untold, beside="the recovery point", blocking=True)
+        impossible = lent and judged.outcome == "not verified"
+        return dataclasses.replace(judged, requirement="impossible", unverified=0) if impossible else judged
 
     def _finding(self, name: str, expected: str, found: str) -> Finding:
         family = name.split(".")[0]

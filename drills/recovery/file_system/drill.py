@@ -39,14 +39,15 @@ class FileSystemDrill(ResourceDrill):
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
         self._told = told_of(self._setup.clients, point, owner_of(self._setup))
+        if is_lent(self._setup.target, point):
+            self._told = without_foreign_key(self._told, "kmskeyid", self._setup.scratch_clients.account)
         metadata = metadata_of(point, self._told, self._source.described if self._source else None)
-        if is_lent(self._setup, point):
-            metadata = without_foreign_key(metadata, "KmsKeyId", self._setup.scratch_clients.account)
         return restore(self._setup, point, metadata, self._enter_measured)
 
     def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:
         """Return whether the copy is available and set up as its source. It answers to nobody who has not mounted it."""
-        clients = self._setup.scratch_clients
+        clients, point = self._setup.scratch_clients, restoration.point
+        assert point is not None  # this drill restores no moment
         copy = see(clients, owned.find(clients, COPIES.kind, restoration.instance_id)[0])
         expected = self._source.settings if self._source else settings.of_metadata(self._told)
         unknown = (*copy.unread, *(self._source.unread if self._source else ()))
@@ -55,7 +56,8 @@ class FileSystemDrill(ResourceDrill):
         compared = SettingsSeen(dict(expected), dict(copy.settings), unread, self._source is not None)
         self._observe(restoration, judged.AVAILABLE, there)
         self._observe(restoration, SETTINGS, compared)
-        return judged.available(there), judged.compare_settings(compared)
+        lent = is_lent(self._setup.target, point)
+        return judged.available(there), judged.compare_settings(compared, lent=lent)
 
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Say that nothing of it was read."""

@@ -15,6 +15,7 @@ def available(seen: CopySeen) -> CheckResult:
     return CheckResult(AVAILABLE, "met", told, blocking=True, compared=1)
 
 
-def compare_settings(seen: SettingsSeen) -> CheckResult:
-    """Return whether the copy is set up as its source, or as its recovery point tells where that is gone."""
-    return settings.FAMILIES.compare_copy(seen.expected or {}, seen.found, seen.unread, source=seen.of_source)
+def compare_settings(seen: SettingsSeen, *, lent: bool) -> CheckResult:
+    """Return whether the copy is set up as its source, or as its recovery point tells; `lent` where that is another account's."""
+    families, expected = settings.FAMILIES, seen.expected or {}
+    return families.compare_copy(expected, seen.found, seen.unread, source=seen.of_source, lent=lent)

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
 from drills.clock import wait_until
+from drills.config.load import Target
 from drills.durations import show_duration
 from drills.errors import RestoreFailed
 from drills.model.lineage import RESTORE_ACCESS, Lineage
@@ -55,9 +56,10 @@ def owner_of(setup: Setup) -> dict[str, str]:
     return {"BackupVaultAccountId": account} if account else {}
 
 
-def is_lent(setup: Setup, point: RecoveryPoint) -> bool:
+def is_lent(target: Target, point: RecoveryPoint) -> bool:
     """Return whether a point lies in a vault of another account: one that is shared, or that a restore access vault shows. Pure."""
-    return bool(owner_of(setup)) or (point.lineage is not None and point.lineage.vault_type == RESTORE_ACCESS)
+    shown = point.lineage is not None and point.lineage.vault_type == RESTORE_ACCESS
+    return shown or target.vault_access.account is not None
 
 
 def look(setup: Setup) -> Vault:

@@ -12,7 +12,7 @@ from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.observed import CopySeen, LineageSeen, SettingsSeen
-from drills.recovery.resource.vault import owner_of
+from drills.recovery.resource.vault import is_lent, owner_of
 from drills.recovery.setup import Setup
 from drills.recovery.volume import judged, settings
 from drills.recovery.volume.on_the_way import snapshots_of
@@ -49,13 +49,13 @@ class VolumeDrill(ResourceDrill):
         copy = next(iter(owned.find(clients, COPIES.kind, restoration.instance_id)))
         expected = settings.of_metadata(self._metadata) if self._source is None else settings.of_volume(self._source)
         taken = snapshots_of(clients, point, str(copy.get("SnapshotId") or ""))
-        there = CopySeen(copy["VolumeId"], copy["State"])
+        there, lent = CopySeen(copy["VolumeId"], copy["State"]), is_lent(self._setup.target, point)
         compared = SettingsSeen(expected, settings.of_volume(copy), (), self._source is not None)
         made_of = {"SnapshotId": copy.get("SnapshotId")}
         lineage = LineageSeen(made_of, tuple({"VolumeId": each.get("VolumeId")} for each in taken))
         for check, seen in ((judged.AVAILABLE, there), (SETTINGS, compared), (settings.LINEAGE, lineage)):
             self._observe(restoration, check, seen)
-        return judged.available(there), judged.compare_settings(compared), judged.lineage(point, lineage)
+        return judged.available(there), judged.compare_settings(compared, lent=lent), judged.lineage(point, lineage)
 
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Say that nothing of it was read."""

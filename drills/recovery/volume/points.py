@@ -44,7 +44,7 @@ def _snapshot_of(arn: str) -> str:
 def restore_metadata(setup: Setup, point: RecoveryPoint, source: Mapping[str, Any] | None) -> dict[str, str]:
     """Return what a restore is given; what nothing names AWS makes as it likes: another type and performance than the source's."""
     given = points.given_of(points.told_of(setup.clients, point, owner_of(setup)), source, METADATA)
-    if is_lent(setup, point):
+    if is_lent(setup.target, point):
         given = points.without_foreign_key(given, "kmsKeyId", setup.scratch_clients.account)
     if given.get("volumeType") not in WITH_IOPS:
         given.pop("iops", None)

@@ -22,7 +22,7 @@ from drills.recovery.observed import LossSeen
 from drills.recovery.resource import points as resources
 from drills.recovery.resource.drill import judge_choice, losses_of
 from drills.recovery.resource.observed import CopySeen, ItemsSeen, LineageSeen, SettingsSeen
-from drills.recovery.resource.vault import owner_of
+from drills.recovery.resource.vault import is_lent, owner_of
 from drills.recovery.table import judged as tables
 from drills.recovery.volume import judged as volumes
 from drills.recovery.volume import points as of_volumes
@@ -170,14 +170,15 @@ class OtherReplayer(Replayer):
         if self._kind.record == TABLE:
             return self._of_table(copy, there, compared)
         self.outcome.hold(f"{what}.settings", self._beside_told(there, compared))
-        unread = bool(self.evidence.seen(LossSeen))
+        unread, point = bool(self.evidence.seen(LossSeen)), restoration.point
+        lent = point is not None and is_lent(self.recovery.target, point)
         if self._kind.record == FILE_SYSTEM:
-            judged = (file_systems.available(there), file_systems.compare_settings(compared))
+            judged = (file_systems.available(there), file_systems.compare_settings(compared, lent=lent))
             return (*judged, *([file_system_settings.contents()] if unread else []))
         made_of = self._seen(LineageSeen, copy)
-        results = [volumes.available(there), volumes.compare_settings(compared)]
-        if made_of is not None and restoration.point is not None:
-            results.append(volumes.lineage(restoration.point, made_of))
+        results = [volumes.available(there), volumes.compare_settings(compared, lent=lent)]
+        if made_of is not None and point is not None:
+            results.append(volumes.lineage(point, made_of))
         return (*results, *([volume_settings.contents()] if unread else []))
 
     def _of_table(self, copy: str, there: CopySeen, compared: SettingsSeen) -> tuple[CheckResult, ...]:
