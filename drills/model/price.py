@@ -8,7 +8,19 @@ from typing import Literal
 from drills.model.instance import ResourceKind
 
 SupportYears = Literal["years_1_and_2", "year_3", "unknown"]
-UnitKind = Literal["hour", "acu_hour", "gib_month", "iops_month", "mibps_month", "million_io"]
+# charged by the hour, by the month, or once
+UnitKind = Literal[
+    "hour",
+    "acu_hour",
+    "rcu_hour",
+    "wcu_hour",
+    "gib_month",
+    "iops_month",
+    "mibps_month",
+    "gib",
+    "million_io",
+    "million_reads",
+]
 
 
 @dataclass(frozen=True, slots=True)

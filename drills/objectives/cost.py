@@ -2,9 +2,10 @@
 
 Amazon RDS bills an instance by the second, for at least 10 minutes, and storage by the GiB-month
 (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html). Of an instance no provisioned IOPS and
-throughput are counted. EBS bills a volume by the second, for at least 60 seconds (https://aws.eu/ebs/pricing); what is charged of
-one, and of a cluster of Aurora, drills/objectives/parts.py says. Only copies are counted: no transfer between regions, no copied
-snapshot.
+throughput are counted. Capacity of DynamoDB is metered by the hour ("Understanding Amazon DynamoDB billing for global tables",
+developer guide). EBS bills a volume by the second, for at least 60 seconds (https://aws.eu/ebs/pricing). What is charged of one,
+of a cluster, of a table and of a file system drills/objectives/parts.py says. Only copies are counted: no transfer between regions,
+no copied snapshot.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,9 +35,9 @@ YEARS_AT_FIRST = 2  # of Extended Support, at its first price
 LEAST_OF: Mapping[ResourceKind, int] = MappingProxyType({"ebs-volume": 60})
 UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
     {
-        "dynamodb-table": "what a DynamoDB table costs, which is not in the table of prices",
+        "dynamodb-table": "what a DynamoDB table costs, whose size and capacity are not known here",
         "ebs-volume": "what an EBS volume costs, whose type and size are not known here",
-        "efs-file-system": "what an EFS file system costs, which is not in the table of prices",
+        "efs-file-system": "what an EFS file system costs, whose size is not known here",
     }
 )
 _BILLED = frozenset({"db-instance", *(each.makes for each in OTHERS.values())})
@@ -44,10 +45,14 @@ _WORDS: Mapping[UnitKind, str] = MappingProxyType(
     {
         "hour": "{}",
         "acu_hour": "ACUs of {}",
+        "rcu_hour": "read capacity of {}",
+        "wcu_hour": "write capacity of {}",
         "gib_month": "{} storage",
         "iops_month": "IOPS of {}",
         "mibps_month": "throughput of {}",
+        "gib": "{}",
         "million_io": "I/O requests of {}",
+        "million_reads": "read units of {}",
     }
 )
 
@@ -108,7 +113,9 @@ def _of_part(part: Part, copy: Billed, table: Mapping[str, Any]) -> Decimal | st
 
 
 def _times(kind: UnitKind, hours: Decimal) -> Decimal:
-    """Return how many times the price of a unit is charged in so many hours."""
+    """Return how many times the price of a unit is charged in so many hours; of capacity of DynamoDB each begun hour is."""
+    if kind in ("rcu_hour", "wcu_hour"):
+        return hours.to_integral_value(ROUND_CEILING)
     if kind.endswith("_month"):
         return hours / HOURS_OF_MONTH
     return hours if kind.endswith("hour") else Decimal(1)

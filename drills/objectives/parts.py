@@ -9,16 +9,26 @@ Aurora charges an instance by a price of its own, by the second and for at least
 used; storage by the GiB that is used, which no description has; and I/O requests, but of a cluster that is I/O-Optimized, whose
 instances and storage have other prices ("DB instance billing for Aurora" and "Storage configurations for Amazon Aurora DB
 clusters", Aurora User Guide).
+
+A restore of a table is charged by the GiB, by DynamoDB where the point is its own and by AWS Backup where that manages it
+("Metering, costs, and billing for AWS Backup", developer guide), one of a file system always by AWS Backup. The copy's storage is
+charged by its class; reads of a table on demand by the unit, else the capacity of the table and its global indexes by the hour,
+used or not (https://aws.amazon.com/dynamodb/pricing/). A size of 0 is none: DynamoDB counts it every six hours (API reference,
+TableDescription).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drills.model.price import Part, UnitKind
 
 GP3_IOPS, GP3_MIBPS = 3000, 125  # that its storage has with it
+GIB, UNIT = 2**30, 4096
+RESTORE = "DynamoDB restore"  # of a point that AWS Backup does not manage
+RESTORE_OF_ANY = f"{RESTORE} of a point that is not chosen yet"
 IO2_IOPS = 32_000  # at the first price
 CHEAPER = "EBS io2 above 32,000"
 AURORA, SERVERLESS = "of Aurora", "db.serverless"
@@ -70,3 +80,60 @@ def _above(kind: UnitKind, name: str, amount: float | None, free: int) -> tuple[
     if amount is None:
         return (Part(kind, name, None),)
     return (Part(kind, name, amount - free),) if amount > free else ()
+
+
+def gib_of(size: float | None) -> float | None:
+    """Return bytes as GiB, which DynamoDB and EFS bill as GB; None for a size that is not told."""
+    return size / GIB if size else None
+
+
+def of_table(described: Mapping[str, Any], point: str | None, gib: float | None) -> tuple[Part, ...]:
+    """Return what is charged of a restored table by its description, the ARN of its point (None: none is chosen) and its size."""
+    by_aws_backup = "AWS Backup restore of DynamoDB" if point and ":backup:" in point.partition("/")[0] else ""
+    restored = by_aws_backup or (RESTORE if point else RESTORE_OF_ANY)
+    rare = (described.get("TableClassSummary") or {}).get("TableClass") == "STANDARD_INFREQUENT_ACCESS"
+    name = "DynamoDB Standard-IA" if rare else "DynamoDB"
+    sized = Part("gib", restored, gib), Part("gib_month", name, gib)
+    if (described.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST":
+        return *sized, Part("million_reads", name, None)
+    tables = [described, *(described.get("GlobalSecondaryIndexes") or ())]
+    reads, writes = (_provisioned(tables, f"{each}CapacityUnits") for each in ("Read", "Write"))
+    return *sized, Part("rcu_hour", name, reads), Part("wcu_hour", name, writes)
+
+
+def _provisioned(tables: Iterable[Mapping[str, Any]], member: str) -> float | None:
+    """Return what a table and its indexes are provisioned with; None where one does not tell."""
+    found = [(each.get("ProvisionedThroughput") or {}).get(member) for each in tables]
+    known = [each for each in found if each is not None]
+    return float(sum(known)) if len(known) == len(found) else None
+
+
+def size_of_table(described: Mapping[str, Any]) -> float | None:
+    """Return the GiB of a table with its indexes as DynamoDB counted them last, None where it has not."""
+    indexes = [*(described.get("GlobalSecondaryIndexes") or ()), *(described.get("LocalSecondaryIndexes") or ())]
+    return gib_of((described.get("TableSizeBytes") or 0) + sum(each.get("IndexSizeBytes") or 0 for each in indexes))
+
+
+def reads_of(described: Mapping[str, Any]) -> float | None:
+    """Return the units that one strongly consistent reading of a table takes, of 4 KiB each; None where its size is not told."""
+    size = described.get("TableSizeBytes")
+    return size / UNIT if size else None
+
+
+def with_reads(charged: Iterable[Part], units: float | None) -> tuple[Part, ...]:
+    """Return the parts of a table with the read units that were taken of it, None where that is not known."""
+    millions = None if units is None else units / 1_000_000
+    return tuple(
+        dataclasses.replace(each, amount=millions) if each.kind == "million_reads" else each for each in charged
+    )
+
+
+def of_file_system(described: Mapping[str, Any], gib: float | None) -> tuple[Part, ...]:
+    """Return what is charged of a restored file system by its description and the size of what was restored."""
+    name = "EFS One Zone" if described.get("AvailabilityZoneName") else "EFS Standard"
+    parts = [Part("gib", "EFS restore", gib), Part("gib_month", name, gib)]
+    if described.get("ThroughputMode") == "provisioned":
+        parts.append(Part("mibps_month", "EFS provisioned throughput", None))  # a part of it is free
+    elif described.get("ThroughputMode") == "elastic":
+        parts.append(Part("gib", "EFS elastic throughput", None))
+    return tuple(parts)

@@ -8,6 +8,7 @@ A price is taken where exactly one fits, and otherwise none: none is guessed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,7 @@ from drills.aws.remedies import error_text
 from drills.aws.session import Clients
 from drills.errors import DrillError
 from drills.model.price import Billed, Part, UnitKind, UnitPrice
-from drills.objectives.parts import AURORA, SERVERLESS
+from drills.objectives.parts import AURORA, RESTORE, RESTORE_OF_ANY, SERVERLESS
 
 REGION = "us-east-1"
 RIGHT = "pricing:GetProducts"
@@ -46,7 +47,7 @@ class Listed:
     family: str
     attributes: Mapping[str, str]
     usage: str
-    units: Mapping[str, int]
+    units: Mapping[str, int | Decimal]
 
 
 # usage types of EBS after "EBS:": infracost/infracost, internal/resources/aws/ebs_volume.go, whose unit of throughput is GiBps-mo;
@@ -59,10 +60,44 @@ _EBS: Mapping[UnitKind, tuple[str, str, Mapping[str, int]]] = {
 }
 
 
+_GB, _GB_MONTH = {"GB": 1}, {"GB-Mo": 1}
+# of DynamoDB and EFS: infracost/infracost, internal/resources/aws/dynamodb_table.go, backup_vault.go and efs_file_system.go; units
+# of DynamoDB are those of SavingsPlanRateUnit. How the list has the restore of a file system no public source shows without doubt
+_OTHERS: Mapping[tuple[UnitKind, str], Listed] = {
+    ("gib", RESTORE): Listed("AmazonDynamoDB", "Amazon DynamoDB Restore Data Size", {}, "RestoreDataSize-Bytes", _GB),
+    ("gib_month", "DynamoDB"): Listed("AmazonDynamoDB", "Database Storage", {}, "TimedStorage-ByteHrs", _GB_MONTH),
+    ("million_reads", "DynamoDB"): Listed(
+        "AmazonDynamoDB",
+        "Amazon DynamoDB PayPerRequest Throughput",
+        {"group": "DDB-ReadUnits"},
+        "ReadRequestUnits",
+        {"ReadRequestUnits": Decimal("0.000001")},
+    ),
+    ("rcu_hour", "DynamoDB"): Listed(
+        "AmazonDynamoDB",
+        "Provisioned IOPS",
+        {"group": "DDB-ReadUnits"},
+        "ReadCapacityUnit-Hrs",
+        {"ReadCapacityUnit-Hrs": 1},
+    ),
+    ("wcu_hour", "DynamoDB"): Listed(
+        "AmazonDynamoDB",
+        "Provisioned IOPS",
+        {"group": "DDB-WriteUnits"},
+        "WriteCapacityUnit-Hrs",
+        {"WriteCapacityUnit-Hrs": 1},
+    ),
+    ("gib_month", "EFS Standard"): Listed("AmazonEFS", "Storage", {}, "TimedStorage-ByteHrs", _GB_MONTH),
+    ("gib_month", "EFS One Zone"): Listed("AmazonEFS", "Storage", {}, "TimedStorage-Z-ByteHrs", _GB_MONTH),
+}
+
+
 def listed_as(kind: UnitKind, name: str) -> Listed | None:
     """Return how the list has the price of a part, None where no public source shows it. Pure."""
     if kind in ("hour", "acu_hour"):
         return _of_aurora(kind, name)
+    if (kind, name) in _OTHERS:
+        return _OTHERS[kind, name]
     service, _, of = name.partition(" ")
     if service == "EBS" and kind in _EBS and " " not in of:
         family, usage, units = _EBS[kind]
@@ -98,7 +133,7 @@ def ask_for(clients: Clients, region: str, parts: Iterable[Part]) -> tuple[tuple
     """Return the prices of parts in a region, and why one that was asked for is not among them."""
     found: list[UnitPrice] = []
     missing: list[str] = []
-    wanted = dict.fromkeys((part.kind, part.name) for part in parts)
+    wanted = dict.fromkeys((part.kind, RESTORE if part.name == RESTORE_OF_ANY else part.name) for part in parts)
     try:
         for kind, name in wanted:
             listed = listed_as(kind, name)
@@ -113,13 +148,10 @@ def ask_for(clients: Clients, region: str, parts: Iterable[Part]) -> tuple[tuple
 
 
 def of_usage(products: Iterable[Mapping[str, Any]], usage: str) -> list[Mapping[str, Any]]:
-    """Return the products of a usage type, which has the prefix of its region but in us-east-1; of one to a colon each. Pure."""
-    found = []
-    for each in products:
-        named = f"-{_attributes(each).get('usagetype', '')}"
-        if named.endswith(f"-{usage}") or (usage.endswith(":") and f"-{usage}" in named):
-            found.append(each)
-    return found
+    """Return the products of a usage type, which can have the prefix of its region, and no other; of one to a colon each. Pure."""
+    rest = ".*" if usage.endswith(":") else ""
+    wanted = re.compile(rf"((?!IA-)[A-Z]{{2,4}}[0-9]?-)?{re.escape(usage)}{rest}")
+    return [each for each in products if wanted.fullmatch(str(_attributes(each).get("usagetype", "")))]
 
 
 def ask(clients: Clients, region: str, instance_class: str, storage_type: str) -> tuple[tuple[UnitPrice, ...], str]:
@@ -169,7 +201,7 @@ def price_of(products: Iterable[Mapping[str, Any]], region: str, kind: UnitKind,
 
 
 def _one_price(
-    products: Iterable[Mapping[str, Any]], units: Mapping[str, int], region: str, kind: UnitKind, name: str
+    products: Iterable[Mapping[str, Any]], units: Mapping[str, int | Decimal], region: str, kind: UnitKind, name: str
 ) -> UnitPrice | str:
     prices: dict[Decimal, str] = {}
     for product in products:

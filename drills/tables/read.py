@@ -42,10 +42,14 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """Every item of a table, and the newest instant among those that have one in the attribute that is asked for."""
+    """Every item of a table, and the newest instant among those that have one in the attribute that is asked for.
+
+    `units` are the read units that it took, None where DynamoDB did not tell those of each page.
+    """
 
     items: Fingerprint
     newest: datetime | None
+    units: float | None = None
 
 
 @dataclass(slots=True)
@@ -57,13 +61,15 @@ class Pace:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _free_at: float = 0.0
     taken: float = 0.0
+    told: bool = True  # of every page
 
-    def took(self, units: float) -> None:
-        """Wait until what was read is paid for."""
+    def took(self, units: float | None) -> None:
+        """Wait until what was read is paid for; None is what DynamoDB did not tell."""
         with self._lock:
             now = self.clock.monotonic()
-            self._free_at = max(self._free_at, now) + units / self.units
-            self.taken += units
+            self._free_at = max(self._free_at, now) + (units or 0.0) / self.units
+            self.taken += units or 0.0
+            self.told = self.told and units is not None
             wait = self._free_at - now
         if wait > 0:
             self.clock.sleep(wait)
@@ -144,7 +150,7 @@ def read_items(client: Any, seen: TableSeen, options: ReadOptions, clock: Clock)
             stopped.set()
             raise
     newest = max((part.newest for part in parts if part.newest), default=None)
-    return Scanned(merge([part.items for part in parts]), newest)
+    return Scanned(merge([part.items for part in parts]), newest, pace.taken if pace.told else None)
 
 
 def _read_segment(
@@ -171,7 +177,7 @@ def _read_segment(
         if options.newest:
             found = [at for item in page["Items"] if (at := instant_of(item.get(options.newest))) is not None]
             newest = max([*found, *([newest] if newest else [])], default=None)
-        pace.took(float((page.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0.0))
+        pace.took((page.get("ConsumedCapacity") or {}).get("CapacityUnits"))
         if not page.get("LastEvaluatedKey"):
             break
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

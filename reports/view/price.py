@@ -13,10 +13,14 @@ _UNITS: Mapping[UnitKind, str] = MappingProxyType(
     {
         "hour": "h",
         "acu_hour": "ACUs",
+        "rcu_hour": "read capacity units",
+        "wcu_hour": "write capacity units",
         "gib_month": "GiB",
         "iops_month": "IOPS",
         "mibps_month": "MiB/s",
+        "gib": "GiB",
         "million_io": "million I/O requests",
+        "million_reads": "million read units",
     }
 )
 

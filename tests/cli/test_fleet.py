@@ -139,7 +139,7 @@ def test_a_table_and_a_volume_are_foreseen_as_the_others(project: Path, capsys: 
     said = capsys.readouterr().out
     assert "carts (table carts, profile sandbox)\n  5 scenarios on the newest recovery point, 1 copy, at most" in said
     assert "disk (volume vol-0123456789abcdef0, profile sandbox)\n  6 scenarios" in said
-    assert "  not known: what a DynamoDB table costs, which is not in the table of prices" in said
+    assert "  not known: what a DynamoDB table costs, whose size and capacity are not known here" in said
     assert "  not known: what an EBS volume costs, whose type and size are not known here" in said
     assert "billing (instance billing, profile sandbox)" in said
     assert "5 targets, " in said

@@ -137,7 +137,9 @@ def test_no_more_is_read_than_the_capacity_allows() -> None:
     for _ in range(5):
         pace.took(4.0)
     assert clock.monotonic() - began == pytest.approx(2.0)
-    assert pace.taken == 20.0
+    assert (pace.taken, pace.told) == (20.0, True)
+    pace.took(None)  # of a page whose units DynamoDB did not tell
+    assert (pace.taken, pace.told) == (20.0, False)
     provisioned = {"ProvisionedThroughput": {"ReadCapacityUnits": 40}}
     assert capacity_of(provisioned, None) == 10.0
     assert capacity_of(provisioned, 3.0) == 3.0

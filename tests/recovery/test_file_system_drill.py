@@ -15,6 +15,7 @@ from drills.aws.guarded.guard import NotOwn
 from drills.aws.guarded.names import ScratchName
 from drills.cli.main import main
 from drills.errors import Refused, RestoreFailed
+from drills.model.price import Part
 from drills.objectives import completeness, verdicts
 from drills.record import Journal, new_run_id
 from drills.recovery.file_system.drill import FileSystemDrill
@@ -112,6 +113,8 @@ def test_a_file_system_is_recovered_judged_and_removed_with_its_source_and_witho
     assert completeness.missing_verdicts(record) == ()
     assert next(each for each in record.measurements if each.name == "RTA").seconds is not None
     assert restoration.statuses[-1].status == "available"
+    gib = file_system_stage.SIZE / 2**30
+    assert restoration.charged[:2] == (Part("gib", "EFS restore", gib), Part("gib_month", "EFS Standard", gib))
     found = next(each for each in record.restorations[0].checks if each.name == "settings")
     assert {each.severity for each in found.findings} == {"warning"}
     families = {each.object.split(".")[0] for each in found.findings}

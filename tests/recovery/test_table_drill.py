@@ -109,6 +109,14 @@ def test_a_table_is_recovered_compared_measured_and_removed(begin: Begin) -> Non
     }
     items = next(each for each in restoration.checks if each.name == "items")
     assert items.compared == table_stage.ITEMS_BEFORE
+    restored, storage, reads = restoration.charged
+    assert [(each.kind, each.name) for each in restoration.charged] == [
+        ("gib", "AWS Backup restore of DynamoDB"),
+        ("gib_month", "DynamoDB"),
+        ("million_reads", "DynamoDB"),
+    ]
+    assert 0 < (restored.amount or 0) == storage.amount
+    assert (reads.amount or 0) > 0
     assert restoration.expectation == "at backup"
     measured = {each.name: each.seconds for each in record.measurements}
     assert measured["RTA"] is not None

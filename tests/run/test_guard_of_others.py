@@ -13,6 +13,7 @@ from drills.aws.guarded.names import LOCK_PREFIX
 from drills.aws.scratch import remaining_resources
 from drills.model.price import Part
 from drills.model.record import SCHEMA_VERSION, RunRecord
+from drills.objectives.parts import RESTORE_OF_ANY
 from drills.record import Journal, load, new_run_id
 from drills.recovery.restore import remove_resources
 from drills.run import context
@@ -121,6 +122,35 @@ def test_without_a_lock_the_record_says_so(runs: Runs) -> None:
         ["no lock was taken: restore.lock is false, so that another run may drill the target meanwhile"]
     ] * 2
     assert remaining_resources(two.record.resources) == ()
+
+
+def test_a_table_and_a_file_system_are_estimated_by_their_sources_too(runs: Runs, own_sandbox: RunningSandbox) -> None:
+    """Each by its description alone, and one that is gone by nothing."""
+    client = own_sandbox.client("dynamodb")
+    key = {"AttributeName": "k", "KeyType": "HASH"}
+    typed = {"AttributeName": "k", "AttributeType": "S"}
+    capacity = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 2}
+    client.create_table(
+        TableName="priced", KeySchema=[key], AttributeDefinitions=[typed], ProvisionedThroughput=capacity
+    )
+    system = own_sandbox.client("efs").create_file_system(CreationToken="priced")["FileSystemId"]
+    begun = [runs.begin("table", "priced"), runs.begin("table", "gone"), runs.begin("file_system", system)]
+    begun.append(runs.begin("file_system", "fs-00000000000000404"))
+
+    assert [each.guard() for each in begun] == [0, 0, 0, 0]
+    parts = []
+    for each in begun:
+        price = each.record.price
+        assert price is not None
+        assert price.estimated is not None
+        assert price.note == ""
+        parts.append([(part.kind, part.name) for part in price.estimated.copies[0].parts])
+    assert parts == [
+        [("gib", RESTORE_OF_ANY), ("gib_month", "DynamoDB"), ("rcu_hour", "DynamoDB"), ("wcu_hour", "DynamoDB")],
+        [],
+        [("gib", "EFS restore"), ("gib_month", "EFS Standard")],
+        [],
+    ]
 
 
 def test_the_cost_is_estimated_by_what_the_source_is_billed_by(runs: Runs, own_sandbox: RunningSandbox) -> None:

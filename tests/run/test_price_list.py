@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from drills.aws.guarded import permits
 from drills.errors import DrillError
-from drills.model.price import Billed, Part, UnitPrice
+from drills.model.price import Billed, Part, UnitKind, UnitPrice
 from drills.objectives.cost import of_aurora
+from drills.objectives.parts import RESTORE, RESTORE_OF_ANY
 from drills.run import price_list
 
 REGION = "eu-central-1"
@@ -184,6 +185,51 @@ def test_an_instance_is_asked_about_by_its_class_and_its_storage(monkeypatch: py
     assert price_list.ask_about(SimpleNamespace(), Billed(REGION, "c", 1, "gp3"))[1] == f"('{REGION}', 'c', 'gp3')"  # type: ignore[arg-type]
     nothing = Billed(REGION, "", 1, kind="ebs-volume")
     assert price_list.ask_about(SimpleNamespace(), nothing) == ((), "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "usage", "unit", "usd", "ours"),
+    [
+        ("gib", RESTORE, "RestoreDataSize-Bytes", "GB", "0.183", "0.183"),
+        ("gib_month", "DynamoDB", "TimedStorage-ByteHrs", "GB-Mo", "0.306", "0.306"),
+        ("million_reads", "DynamoDB", "ReadRequestUnits", "ReadRequestUnits", "0.0000001525", "0.1525"),
+        ("rcu_hour", "DynamoDB", "ReadCapacityUnit-Hrs", "ReadCapacityUnit-Hrs", "0.000159", "0.000159"),
+        ("wcu_hour", "DynamoDB", "WriteCapacityUnit-Hrs", "WriteCapacityUnit-Hrs", "0.000793", "0.000793"),
+        ("gib_month", "EFS Standard", "TimedStorage-ByteHrs", "GB-Mo", "0.36", "0.36"),
+        ("gib_month", "EFS One Zone", "TimedStorage-Z-ByteHrs", "GB-Mo", "0.192", "0.192"),
+    ],
+)
+def test_a_part_of_a_table_or_a_file_system_has_its_price(
+    stubbed: tuple[Any, Stubber], kind: UnitKind, name: str, usage: str, unit: str, usd: str, ours: str
+) -> None:
+    """In our unit; that of the other table class, which has the same name behind it, is not taken, nor what is free."""
+    clients, stubber = stubbed
+    listed = [
+        product(amount, unit, usagetype=named)
+        for amount, named in (
+            (usd, f"EUC1-{usage}"),
+            ("0.5", f"EUC1-IA-{usage}"),
+            ("0.6", f"IA-{usage}"),
+            ("0", f"EUC1-{usage}"),
+        )
+    ]
+    stubber.add_response("get_products", {"PriceList": [json.dumps(each) for each in listed]})
+    asked = Part(kind, RESTORE_OF_ANY if name == RESTORE else name, 1)  # before a point is chosen
+    found, note = price_list.ask_for(clients, REGION, [asked])
+
+    assert note == ""
+    assert [(each.kind, each.name, each.usd) for each in found] == [(kind, name, ours)]
+
+
+def test_what_no_source_shows_the_list_to_have_is_not_asked(stubbed: tuple[Any, Stubber]) -> None:
+    """The restores that AWS Backup charges, and a table class whose names are not known here."""
+    parts = [
+        Part("gib", "EFS restore", 1),
+        Part("gib", "AWS Backup restore of DynamoDB", 1),
+        Part("gib_month", "DynamoDB Standard-IA", 1),
+        Part("million_io", "Aurora", None),
+    ]
+    assert price_list.ask_for(stubbed[0], REGION, parts) == ((), "")
 
 
 def test_a_part_that_may_not_be_asked_for_is_told(stubbed: tuple[Any, Stubber]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.objectives.parts import of_file_system
 from drills.recovery.resource.points import given_of
 from drills.recovery.resource.restoring import Copies, restore_named
 from drills.recovery.setup import Setup
@@ -19,6 +20,7 @@ COPIES = Copies(
     tagging="efs:TagResource",
     named_by="CreationToken",
     name_tag=True,
+    charged=lambda described, point, gib: of_file_system(described, gib),
 )
 # the members of a file system's description by the metadata that a restore takes (API reference, StartRestoreJob)
 METADATA = {

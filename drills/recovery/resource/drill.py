@@ -16,6 +16,7 @@ from drills.errors import OBJECTIVE_MISSED, NoRecoveryPoint, RestoreFailed
 from drills.model.finding import CheckResult, Verdict
 from drills.model.instance import Resource
 from drills.model.point import Choice, RecoveryPoint
+from drills.model.price import Part
 from drills.model.record import Restoration
 from drills.model.timing import DataLoss, Measurement
 from drills.objectives import data_loss, recovery_time, timeline
@@ -82,6 +83,10 @@ class ResourceDrill(ABC):
     @abstractmethod
     def _content(self, restoration: Restoration) -> tuple[CheckResult, NewestData]:
         """Compare what the copy holds, and return of when the newest of it is."""
+
+    def _charged(self, restoration: Restoration) -> tuple[Part, ...]:
+        """Return what the copy is billed by, with what the comparison took."""
+        return restoration.charged
 
     # -- the disaster, and what is left after it --------------------------------------------------------------------
 
@@ -151,6 +156,7 @@ class ResourceDrill(ABC):
         self._journal.enter("compare the content")
         self._judge_recovery_time(restoration, failed)
         content, newest = self._content(restoration)
+        restoration = dataclasses.replace(restoration, charged=self._charged(restoration))
         restoration = self._keep(restoration, (content,))
         self._judge_loss(point, newest)
         self._journal.mark(timeline.COMPARED)

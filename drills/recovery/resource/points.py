@@ -19,10 +19,11 @@ NOBODY_ELSE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class RestoreProgress:
-    """How far a restore job is, and AWS Backup's own words where it has failed."""
+    """How far a restore job is, AWS Backup's own words where it has failed, and the size of what is restored where it says that."""
 
     status: Literal["PENDING", "RUNNING", "COMPLETED", "ABORTED", "FAILED"]
     message: str = ""
+    size_bytes: int | None = None
 
 
 def points_of(
@@ -95,4 +96,4 @@ def written(value: Any) -> str:
 def progress_of(clients: Clients, job_id: str) -> RestoreProgress:
     """Return how far a restore job is."""
     seen = clients.backup.describe_restore_job(RestoreJobId=job_id)
-    return RestoreProgress(seen["Status"], str(seen.get("StatusMessage") or ""))
+    return RestoreProgress(seen["Status"], str(seen.get("StatusMessage") or ""), seen.get("BackupSizeInBytes"))

@@ -23,7 +23,7 @@ from drills.model.instance import Resource, ResourceKind, StatusChange
 from drills.model.point import RecoveryPoint
 from drills.model.price import Part
 from drills.model.record import Restoration
-from drills.objectives import timeline
+from drills.objectives import parts, timeline
 from drills.recovery.resource.points import progress_of
 from drills.recovery.setup import Setup
 
@@ -35,7 +35,7 @@ class Copies:
     `state` is the member of a description that says how far one is, and `there` its value once it is restored; `tagging` is the
     operation that tags one, and `too_early` the error by which AWS says that it takes no tags yet. `named_by` is the member of the
     metadata that names one, "" of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too. `charged`
-    says of a description what such a copy is billed by.
+    says what such a copy is billed by, of its description, the ARN of its point, and the GiB that were restored, None if not known.
     """
 
     kind: ResourceKind
@@ -46,7 +46,7 @@ class Copies:
     too_early: str = ""
     named_by: str = ""
     name_tag: bool = False
-    charged: Callable[[Mapping[str, Any]], tuple[Part, ...]] = lambda described: ()
+    charged: Callable[[Mapping[str, Any], str, float | None], tuple[Part, ...]] = lambda described, point, gib: ()
 
 
 def restore_named(
@@ -92,6 +92,8 @@ class Restoring:
         self._copies = copies
         self._made = made
         self._tagged = False
+        self._point = point
+        self._seen: Mapping[str, Any] | None = None
         self._restoration = Restoration("recovery", point, made.id, expectation=setup.expectation)
         setup.journal.restoration(self._restoration)
 
@@ -106,7 +108,9 @@ class Restoring:
                 raise RestoreFailed(
                     f"expected AWS Backup to restore {what}, found the job {job} {progress.status}: {progress.message}: {told}"
                 )
-            return self._is_there() and progress.status == "COMPLETED"
+            there = self._is_there()
+            self._charge(parts.gib_of(progress.size_bytes))
+            return there and progress.status == "COMPLETED"
 
         timeout, every = self._setup.target.timeout.total_seconds(), self._setup.poll_seconds
         try:
@@ -123,19 +127,27 @@ class Restoring:
         status = str(found[0][self._copies.state]) if found else owned.RESTORING
         if status == owned.RESTORING:
             return False
-        self._note(status, self._copies.charged(found[0]))
+        self._seen = found[0]
+        self._note(status)
         self._tag()
         return status == self._copies.there and self._tagged
 
-    def _note(self, status: str, charged: tuple[Part, ...]) -> None:
-        """Keep a status where it is another one than before, and what the copy is billed by then."""
+    def _note(self, status: str) -> None:
+        """Keep a status where it is another one than before."""
         seen = self._restoration.statuses
         if seen and seen[-1].status == status:
             return
         journal = self._setup.journal
         change = StatusChange(self._setup.clock.now(), status, seconds=journal.elapsed())
-        self._restoration = dataclasses.replace(self._restoration, statuses=(*seen, change), charged=charged)
+        self._restoration = dataclasses.replace(self._restoration, statuses=(*seen, change))
         journal.restoration(self._restoration)
+
+    def _charge(self, gib: float | None) -> None:
+        """Keep what the copy is billed by, once it was described; a drill that ends early has had it too."""
+        charged = self._copies.charged(self._seen, self._point.arn, gib) if self._seen else ()
+        if charged != self._restoration.charged:
+            self._restoration = dataclasses.replace(self._restoration, charged=charged)
+            self._setup.journal.restoration(self._restoration)
 
     def _tag(self) -> None:
         """Give the copy the run's tags, once."""

@@ -7,9 +7,11 @@ from botocore.exceptions import ClientError
 from drills.aws.read import is_not_found
 from drills.model.finding import CheckResult, NotChecked
 from drills.model.point import RecoveryPoint
+from drills.model.price import Part
 from drills.model.record import Restoration
 from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
+from drills.objectives.parts import with_reads
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.observed import CopySeen, ItemsSeen, SettingsSeen
 from drills.recovery.resource.points import points_of
@@ -31,6 +33,7 @@ class TableDrill(ResourceDrill):
         super().__init__(setup)
         self._manifest = manifest
         self._source: TableSeen | None = None
+        self._units: float | None = None
 
     def _look(self) -> tuple[RecoveryPoint, ...]:
         """Read the source, None where it is gone: that is what a drill is for; return the points of its vault."""
@@ -65,9 +68,14 @@ class TableDrill(ResourceDrill):
         seen = see(client, restoration.instance_id)
         how = ReadOptions(wanted.consistent, wanted.segments, wanted.capacity, wanted.newest)
         scanned = read_items(client, seen, how, self._setup.clock)
+        self._units = scanned.units
         found = ItemsSeen(scanned.items)
         self._observe(restoration, items.CHECK, found)
         return judged.compare_items(self._manifest, seen.settings["key_schema"], found), self._newest(scanned)
+
+    def _charged(self, restoration: Restoration) -> tuple[Part, ...]:
+        """Return what the copy is billed by with the units that reading it took, but for the one item of the blocking check."""
+        return with_reads(restoration.charged, self._units)
 
     def _newest(self, scanned: Scanned) -> NewestData:
         named = self._setup.target.items.newest

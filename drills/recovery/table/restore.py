@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
+from drills.objectives.parts import of_table
 from drills.recovery.resource.points import told_of
 from drills.recovery.resource.restoring import Copies, restore_named
 from drills.recovery.resource.vault import owner_of
@@ -19,6 +20,7 @@ COPIES = Copies(
     tagging="dynamodb:TagResource",
     too_early="ResourceInUseException",
     named_by="targetTableName",
+    charged=of_table,
 )
 # what a restore may be given beside the name, in the case of the developer guide ("Restoring a DynamoDB table")
 PASSED_ON = ("encryptionType", "kmsMasterKeyArn")

@@ -24,7 +24,7 @@ COPIES = Copies(
     there="available",
     tagging="ec2:CreateTags",
     name_tag=True,
-    charged=parts.of_volume,
+    charged=lambda described, point, gib: parts.of_volume(described),
 )
 
 
