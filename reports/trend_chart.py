@@ -236,7 +236,7 @@ def _marks(placed: Sequence[Slot], scale: _Scale, name: Actual) -> list[str]:
         if isinstance(point, HistoryPoint):
             value = actual_of(point, name)
             by = f" by {point.rpa_method}" if name == "RPA" and point.rpa_method else ""
-            told = f"{point.run_id}: {point.outcome}, {name} {seconds_or(value)}{by}"
+            told = f"{point.run_id}: {point.became}, {name} {seconds_or(value)}{by}"
             drawn = mark(KINDS[point.outcome], slot.middle, scale.y(value or 0.0) - (size + 1) * (value is None), size)
             if value is None:  # on the floor and hollow
                 drawn = drawn.replace('class="mark ', 'class="mark none ')

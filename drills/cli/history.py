@@ -151,7 +151,7 @@ def _table(points: Sequence[HistoryPoint], found: Trend) -> Table:
         made.add_column(head, justify="right", no_wrap=True, min_width=max(widest, len(head)))
     after = {gap.from_at: gap for gap in found.gaps}
     for point, row in zip(points, numbers, strict=True):
-        made.add_row(point.run_id, Text(point.outcome, _STYLES.get(point.outcome, "yellow")), *row)
+        made.add_row(point.run_id, Text(point.became, _STYLES.get(point.outcome, "yellow")), *row)
         if point.at in after:
             missed = after[point.at].missed
             made.add_row("", Text(f"({missed} missed)", "yellow"), "", "", "")

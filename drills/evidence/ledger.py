@@ -13,7 +13,7 @@ from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED
 from drills.evidence.chain import Chain, Sealed, Started, sequence_of
 from drills.evidence.check import Problem
 from drills.evidence.start import chain_name, parse_name
-from drills.history.line import line_of, outcome_of, says_validations_are_drills, why_no_drill, why_not_counted
+from drills.history.line import became, line_of, says_validations_are_drills, why_no_drill, why_not_counted
 from drills.history.store import NOT_ADDED
 from drills.history.trend import grace_seconds
 from drills.history.wording import runs
@@ -96,7 +96,7 @@ def _line(chain: Chain, name: str, started: Started | None, bundle: Sealed | Non
 
 
 def _outcome(run: RunRecord) -> str:
-    return "aborted" if run.interrupted_by else outcome_of(run)
+    return "aborted" if run.interrupted_by else became(run)
 
 
 @dataclass(frozen=True, slots=True)

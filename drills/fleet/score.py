@@ -14,7 +14,7 @@ from drills.evidence.recent.once import DONE, run_named_in, says_it_goes_on
 from drills.evidence.start import entry_name
 from drills.fleet import proof
 from drills.fleet.record import FleetRecord, Member
-from drills.history.line import aborted, outcome_of, why_not_counted
+from drills.history.line import aborted, became, why_not_counted
 from drills.model.record import RunRecord, value_of
 from drills.objectives.verdicts import PRECEDENCE
 
@@ -23,7 +23,6 @@ DID_NOT_END = "did not end"
 NOT_BEGUN = "not begun"
 DRILLED_BEFORE = "drilled before"
 GOES_ON = "goes on elsewhere"
-NOT_VERIFIED = "not verified"
 _NOTHING = {"waiting": "its run was not begun", "running": "its run left no result", "ended": "its run left no verdict"}
 
 
@@ -122,13 +121,7 @@ def _how(status: int) -> str:
 
 
 def _outcome(record: RunRecord) -> str:
-    """Return what became of a run; one that ran to its end and could not verify something is no run that could not run."""
-    if record.interrupted_by:
-        return "interrupted"
-    tried = not record.failures and all(each.outcome != "broken" for each in record.promises)
-    if record.code == errors.COULD_NOT_RUN and tried and record.unverified:
-        return NOT_VERIFIED
-    return outcome_of(record)
+    return "interrupted" if record.interrupted_by else became(record)
 
 
 def _why(record: RunRecord) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from drills import errors
-from drills.model.history import GroupKey, HistoryLine, RunOutcome
+from drills.model.history import NOT_VERIFIED, GroupKey, HistoryLine, RunOutcome
 from drills.model.point import parse_point_selector
 from drills.model.record import Restoration, RunRecord, Setting, value_of
 from drills.model.timing import Measurement
@@ -50,6 +50,18 @@ def outcome_of(record: RunRecord) -> RunOutcome:
     return OUTCOMES.get(record.code, "could not run")
 
 
+def came_to_no_verdict(record: RunRecord) -> bool:
+    """Return whether a run with 12 ran to its end and could not verify something: it is no run that could not run."""
+    tried = not record.interrupted_by and not record.failures
+    tried = tried and all(each.outcome != "broken" for each in record.promises)
+    return tried and record.code == errors.COULD_NOT_RUN and bool(record.unverified)
+
+
+def became(record: RunRecord) -> str:
+    """Return what became of the run, in words: its outcome, where 12 tells "not verified" from "could not run"."""
+    return NOT_VERIFIED if came_to_no_verdict(record) else outcome_of(record)
+
+
 def aborted(record: RunRecord) -> str:
     """Return how an interrupted run ended, the same words wherever that is said; "" for any other run."""
     if not (reason := record.interrupted_by):
@@ -65,7 +77,7 @@ def verdict_of(record: RunRecord) -> str:
     if ended := aborted(record):
         return ended
     why = why_not_counted(record)
-    return f"{outcome_of(record)}, counts nowhere ({why})" if why else outcome_of(record)
+    return f"{became(record)}, counts nowhere ({why})" if why else became(record)
 
 
 def why_not_counted(record: RunRecord) -> str:
@@ -148,6 +160,7 @@ def line_of(record: RunRecord, drill_every_seconds: float | None = None) -> Hist
         drill_every_seconds=drill_every_seconds,
         tool_version=record.tool_version,
         forecast=_forecast(record),
+        not_verified=came_to_no_verdict(record),
     )
 
 

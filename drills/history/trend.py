@@ -248,4 +248,5 @@ def _point(line: HistoryLine, size_of: SizeOf) -> HistoryPoint:
         line.rpo_seconds,
         {"data": line.size_bytes, "storage": storage, "": None}[size_of],
         method_of(line),
+        line.not_verified,
     )

@@ -14,6 +14,9 @@ from typing import Literal
 RunOutcome = Literal[
     "passed", "objective missed", "verification failed", "could not run", "left behind", "not sealed", "not ended"
 ]
+NOT_VERIFIED = (
+    "not verified"  # what "could not run" is called of a run that went to its end and could not verify something
+)
 # The kind of a size: the data in the databases where a run knows it, else the storage allocated to the point.
 SizeOf = Literal["data", "storage", ""]
 
@@ -48,7 +51,8 @@ class HistoryLine:
     """A run in the history. `not_counted` says why the run counts nowhere, "" for one that counts.
 
     `instance_class` within the key is the class that was restored to; durations are in seconds, None is "not measured" or
-    "no objective". `drill_every_seconds` is how often a drill was declared to be due at the time.
+    "no objective". `drill_every_seconds` is how often a drill was declared to be due at the time. `not_verified`: a run that "could
+    not run" by its exit code went to its end and could not verify something; earlier lines do not say.
     """
 
     run_id: str
@@ -71,11 +75,12 @@ class HistoryLine:
     drill_every_seconds: float | None = None
     tool_version: str = ""
     forecast: Literal["hit", "miss", ""] = ""  # how the forecast of the day before came true, "" where none was scored
+    not_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPoint:
-    """A run as the trend shows it."""
+    """A run as the trend shows it; `not_verified` as in its line."""
 
     run_id: str
     at: datetime
@@ -86,6 +91,12 @@ class HistoryPoint:
     rpo_seconds: float | None
     size_bytes: int | None = None
     rpa_method: str = ""
+    not_verified: bool = False
+
+    @property
+    def became(self) -> str:
+        """What became of the run, in words."""
+        return NOT_VERIFIED if self.not_verified else self.outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from drills.cli.main import main
 from drills.config import load as configuration
 from drills.evidence.seal import Seal
 from drills.history.line import line_of, write_line
+from drills.model.finding import Verdict
 from drills.model.record import RunRecord, Setting
 from tests.support.evidence import OTHER, PUBLIC, SIGNED
 from tests.support.example_record import green_drill
@@ -31,6 +32,7 @@ regions = ["eu-central-1"]
 rto = "30m"
 """
 Capture = pytest.CaptureFixture[str]
+OPEN = Verdict("content equal to manifest", "not verified", "no manifest was found")
 
 
 def drill(*more: Setting, profile: str = "sandbox", **changes: object) -> RunRecord:
@@ -104,6 +106,7 @@ def test_a_drill_that_is_too_old_does_not_pass(chain: Path, gate: Gate) -> None:
     [
         ({"code": 11}, "failed verification"),
         ({"code": 12}, "ended with: could not run"),
+        ({"code": 12, "verdicts": (OPEN,)}, "ended with: not verified"),
         ({"partial": True}, "does not count: partial"),
         ({"interrupted_by": "SIGTERM"}, "does not count: interrupted by SIGTERM"),
         ({"started": NOW + 2 * DAY}, "lies in the future and does not count"),

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills.history.line import agrees, key_of, line_of, outcome_of, read_lines, write_line
+from drills.history.line import agrees, became, key_of, line_of, outcome_of, read_lines, verdict_of, write_line
+from drills.history.trend import trend_of
+from drills.model.finding import Verdict
 from drills.model.history import HistoryLine
-from drills.model.record import RunRecord, Setting
+from drills.model.record import Failure, RunRecord, Setting
 from tests.support.example_history import FIRST, KEY, MONTH, line, monthly
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
@@ -74,6 +76,32 @@ def test_a_line_holds_what_a_run_is_compared_by() -> None:
 def test_outcomes_are_told_apart(code: int | None, outcome: str) -> None:
     """An objective missed, a verification failed and a drill that could not run are three things, and none is a pass."""
     assert outcome_of(dataclasses.replace(green_drill(), code=code)) == outcome
+
+
+def test_a_run_that_could_not_verify_something_is_told_apart_from_one_that_could_not_run() -> None:
+    """Both have 12. The first went to its end: no failure, no promise that broke, no signal; the line keeps that, and the point."""
+    open_one = Verdict("content equal to manifest", "not verified", "no manifest was found")
+    unverified = dataclasses.replace(green_drill(), code=12, all_codes=(12,), verdicts=(open_one,))
+    broken = dataclasses.replace(green_drill().promises[0], outcome="broken")
+    others = (
+        dataclasses.replace(unverified, verdicts=()),
+        dataclasses.replace(unverified, failures=(Failure("AWS refused it", 12),)),
+        dataclasses.replace(unverified, promises=(broken,)),
+        dataclasses.replace(unverified, interrupted_by="SIGTERM"),
+    )
+
+    assert (outcome_of(unverified), became(unverified)) == ("could not run", "not verified")
+    assert {became(each) for each in others} == {"could not run"}
+    assert (
+        verdict_of(dataclasses.replace(unverified, partial=True))
+        == "not verified, counts nowhere (partial: the run was filtered)"
+    )
+    written = [read_lines(write_line(line_of(each)) + "\n")[0][0] for each in (unverified, others[0])]
+    assert [(each.outcome, each.not_verified) for each in written] == [
+        ("could not run", True),
+        ("could not run", False),
+    ]
+    assert [point.became for point in trend_of(written[:1], written[0].key, FIRST).points] == ["not verified"]
 
 
 def test_what_is_no_drill_counts_nowhere() -> None:

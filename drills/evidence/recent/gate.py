@@ -18,7 +18,7 @@ from drills.evidence.chain import Chain, Sealed, sequence_of
 from drills.evidence.check import Problem
 from drills.evidence.ledger import AHEAD, UNSIGNED, exactly, first_few
 from drills.evidence.start import StartRecord, chain_name
-from drills.history.line import aborted, outcome_of, why_no_drill
+from drills.history.line import aborted, became, why_no_drill
 from drills.history.wording import runs
 from drills.model.record import RunRecord, Setting, value_of
 
@@ -279,7 +279,7 @@ def _none(look: _Look) -> str:
 
 
 def _became(drill: _Drill) -> str:
-    outcome = outcome_of(drill.record)
+    outcome = became(drill.record)
     return {"verification failed": "failed verification", "objective missed": "missed an objective"}.get(
         outcome, f"ended with: {outcome}"
     )

@@ -14,7 +14,7 @@ from drills.config.counted import differences
 from drills.errors import LEFT_BEHIND, NOT_SEALED, OBJECTIVE_MISSED, VERIFICATION_FAILED
 from drills.evidence.chain import Chain, Sealed, Started
 from drills.evidence.start import parse_name
-from drills.history.line import outcome_of, why_no_drill
+from drills.history.line import became, why_no_drill
 from drills.model.period import Period
 from drills.model.record import Setting
 
@@ -67,7 +67,7 @@ class Once:
             if not self.period.holds(record.started_at) or differences(settings, record.settings):
                 continue
             if bundle and _is_done(bundle):
-                ended = f"ended with: {outcome_of(bundle.record)}"
+                ended = f"ended with: {became(bundle.record)}"
                 yield AlreadyDrilled(self._sentence(started, ended), bundle.record.code or 0)
             elif bundle is None and self._goes_on(started):
                 yield AlreadyDrilled(self._sentence(started, _GOES_ON))
