@@ -39,6 +39,8 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "dr_drill_phase_seconds": "How long each phase of the last run took.",
         "dr_drill_restored_bytes": "Size of the data that the last run restored.",
         "dr_drill_orphans": "What the last run made and was not seen to be gone.",
+        "dr_drill_cost_dollars": "What is known of the cost of the last run's copies; absent where nothing is.",
+        "dr_drill_cost_unknown": "How many parts of that cost are not known.",
     }
 )
 
@@ -113,6 +115,10 @@ def _samples(record: RunRecord) -> Iterator[Sample]:
     yield from _over_time(record)
     yield from _phases(record)
     yield Sample("dr_drill_orphans", float(sum(each.is_left for each in record.resources)))
+    if record.price and (used := record.price.used):
+        if used.usd is not None:
+            yield Sample("dr_drill_cost_dollars", float(used.usd))
+        yield Sample("dr_drill_cost_unknown", float(len(used.unknown)))
 
 
 def last_success(record: RunRecord) -> datetime | None:

@@ -6,6 +6,7 @@ import dataclasses
 from datetime import timedelta
 
 from drills.metrics.samples import FAMILIES, LAST_RUN, LAST_SUCCESS, labels_of, numbers_of
+from drills.model.price import Price, RunPrice
 from drills.model.record import RunRecord, Setting
 from drills.model.timing import WorstCase
 from tests.support.example_history import drill_with_history
@@ -74,6 +75,18 @@ def test_what_was_not_measured_is_absent_and_never_zero() -> None:
     record = dataclasses.replace(on_aws(green_drill()), measurements=(), worst_case=None)
 
     assert not {"dr_drill_rta_seconds", "dr_drill_rpa_seconds", "dr_drill_worst_case_rpo_seconds"} & set(values(record))
+
+
+def test_what_is_known_of_the_cost_is_told_and_what_is_not_is_counted() -> None:
+    """Nothing that is known is no cost of 0; a record of before the price was kept has neither number."""
+    known = Price("0.0125", ("the storage", "Extended Support"), (), "2026-11-29")
+    record = dataclasses.replace(green_drill(), price=RunPrice(used=known))
+    unknown = dataclasses.replace(record, price=RunPrice(used=dataclasses.replace(known, usd=None)))
+
+    assert (values(record)["dr_drill_cost_dollars"], values(record)["dr_drill_cost_unknown"]) == (0.0125, 2)
+    assert values(unknown)["dr_drill_cost_unknown"] == 2
+    assert "dr_drill_cost_dollars" not in values(unknown)
+    assert not {"dr_drill_cost_dollars", "dr_drill_cost_unknown"} & set(values(dataclasses.replace(record, price=None)))
 
 
 def test_what_is_left_is_counted() -> None:
