@@ -20,6 +20,7 @@ _OF_OTHERS = frozenset(
     {
         *("instance", "vault", "rto", "rpo", "rto_clock", "allowances", "disaster", "sample", "drill_every"),
         *("only_by_name", "tags", "timeout", "time_to_live", "limits", "restore", "plan", "tier", "vault_access"),
+        "preflight",
     }
 )
 

@@ -287,7 +287,7 @@ class Target(Table):
     def require_database(self, what: str) -> None:
         """Refuse what is no database to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if other := self.other:
-            so_far = "drills and posture" if other.posture else "drills"
+            so_far = "drills, posture and preflight" if other.posture else "drills"
             found = f'the {other.source} "{self.instance}": for {other.in_words} there are {so_far} so far'
             raise ConfigError(f"{what}: expected a target that is a database, found {found}: see {other.page}")
 

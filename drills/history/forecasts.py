@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from drills.history.store import append_text, read_text, why
 from drills.model.forecast import Forecast, ScoredForecast
-from drills.model.record import RunRecord
+from drills.model.instance import OTHERS
+from drills.model.record import Restoration, RunRecord
 
 FILE = "forecasts.jsonl"
 VERSION = 1
@@ -91,12 +92,23 @@ def _same(forecast: Forecast, record: RunRecord) -> bool:
     return all(not one or not other or one == other for one, other in (*known, ids))
 
 
+def _became_available(record: RunRecord, recovery: Restoration) -> bool:
+    """Return whether the copy came to be there, by AWS's own word for it.
+
+    What is no database a restore job makes, which can fail after what it has made is there: that is a failure of its phase.
+    """
+    other = OTHERS.get(record.target.kind) if record.target else None
+    there = other.there if other else "available"
+    failed = other is not None and any(each.phase == "restore" for each in record.failures)
+    return not failed and any(change.status == there for change in recovery.statuses)
+
+
 def _restored(record: RunRecord) -> bool | None:
     """Return whether the recovery's copy became available; None where no restore was tried, or the run was interrupted first."""
     if record.restore_test is not None:  # AWS Backup restored it
         return None
     recovery = next((each for each in record.restorations if each.purpose == "recovery"), None)
-    if recovery is not None and any(change.status == "available" for change in recovery.statuses):
+    if recovery is not None and _became_available(record, recovery):
         return True
     if record.interrupted_by:
         return None

@@ -52,9 +52,9 @@ class OtherKind:
     """A kind of target that is no database.
 
     `record` is what the run record calls such a target, `source` the word for one, `in_words` the whole name with its article, and
-    `page` the page about it; `makes` is what a point is restored to, `services` are those without which nothing is restored,
-    `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it. `posture` names what is judged of
-    one beside its backups (drills/posture/kinds/).
+    `page` the page about it; `makes` is what a point is restored to, and `there` AWS's word for one that is. `services` are those
+    without which nothing is restored, `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it.
+    `posture` names what is judged of one beside its backups (drills/posture/kinds/).
     """
 
     record: str
@@ -62,6 +62,7 @@ class OtherKind:
     in_words: str
     page: str
     makes: ResourceKind
+    there: str
     services: tuple[str, ...]
     verdicts: tuple[str, ...]
     tag: str
@@ -84,6 +85,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 in_words="a DynamoDB table",
                 page="docs/dynamodb.md",
                 makes="dynamodb-table",
+                there="ACTIVE",
                 services=("backup", "dynamodb", "sts"),
                 verdicts=("rto", "rpo", "readable", "settings", "items"),
                 tag="dynamodb",
@@ -102,6 +104,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 in_words="an EBS volume",
                 page="docs/ebs.md",
                 makes="ebs-volume",
+                there="available",
                 services=("backup", "ec2", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "lineage", "contents"),
                 tag="ebs",
@@ -113,6 +116,7 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 in_words="an EFS file system",
                 page="docs/efs.md",
                 makes="efs-file-system",
+                there="available",
                 services=("backup", "efs", "sts"),
                 verdicts=("rto", "rpo", "available", "settings", "contents"),
                 tag="efs",

@@ -58,12 +58,10 @@ class BackupReader:
         if facts.restore_role and not facts.subject.is_database:
             arns.add(facts.restore_role)
 
-        def trust(arn: str) -> Document | None:
-            name = arn.rsplit("/", 1)[-1]
-            answer = none_if_missing(lambda: self._clients.client("iam").get_role(RoleName=name))
-            return _document(answer["Role"]["AssumeRolePolicyDocument"]) if answer else None
+        def trust(arn: str) -> Document | NotVerified | None:
+            return read_or_not_verified("iam:GetRole", lambda: read_trust(self._clients, arn))
 
-        return {arn: read_or_not_verified("iam:GetRole", lambda arn=arn: trust(arn)) for arn in sorted(arns)}  # type: ignore[misc]
+        return {arn: trust(arn) for arn in sorted(arns)}
 
     # -- vaults, jobs, points, keys -----------------------------------------------------------------------------------
 
@@ -207,6 +205,14 @@ def kms_of(clients: Clients, key: str) -> Any:
     """Return a client of KMS in the region of a key."""
     parts = key.split(":")
     return clients.client("kms", parts[3]) if len(parts) > 5 else clients.kms
+
+
+def read_trust(clients: Clients, arn: str) -> Document | None:
+    """Return the trust policy of a role of this account, None where there is none of that ARN. Raises what boto3 raises."""
+    answer = none_if_missing(lambda: clients.client("iam").get_role(RoleName=arn.rsplit("/", 1)[-1]))
+    if answer is None or answer["Role"].get("Arn", arn) != arn:  # of its name there can be one of another path
+        return None
+    return _document(answer["Role"]["AssumeRolePolicyDocument"])
 
 
 def _document(raw: Any) -> Document:

@@ -72,6 +72,7 @@ def left(end: End) -> str:
 
 
 _SEE_THE_PLAN = "see whether the plan goes on: drills posture; now: drills backup --retain"
+_BACK_UP = "see whether the plan goes on: drills posture; now: aws backup start-backup-job"  # drills backup has databases alone
 _COPY_ACTION = "see whether the plan's copy action goes on: drills posture"
 _KEEP_THE_KEY = "aws kms cancel-key-deletion, or copy the points under another key before that day"
 _UPGRADE = "upgrade the source to a newer major version, and drill its next backup"
@@ -97,7 +98,7 @@ def _end(
 
 def _points(facts: PreflightFacts) -> Iterator[End]:
     sides: tuple[tuple[str, str, Sequence[RecoveryPoint] | NotVerified | None], ...] = (
-        ("recovery point", _SEE_THE_PLAN, facts.points),
+        ("recovery point", _BACK_UP if facts.resource else _SEE_THE_PLAN, facts.points),
         ("copy", _COPY_ACTION, facts.copies),
     )
     for noun, remedy, points in sides:
@@ -201,6 +202,8 @@ def _unread(judged: Judgement, facts: PreflightFacts) -> None:
     judged.was_read("retention of the copies", facts.copies)
     for arn, key in facts.keys.items():
         judged.was_read(f"deletion of {arn}", key)
+    if facts.resource is not None:
+        return
     if facts.engine is not None:
         judged.was_read("end of the engine's support", facts.engine.lifecycle)
     judged.was_read("forced upgrades", facts.maintenance)

@@ -5,7 +5,7 @@ A fact that could not be read is a `NotVerified` with the right that it needs. `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +14,10 @@ from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.databases.requests import RestoreRequest
 from drills.aws.engine import Lifecycle
 from drills.model.engine import EngineSupport
+from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.model.point import Choice, RecoveryPoint
+from drills.recovery.resource.vault import Vault
 
 Document = Mapping[str, Any]
 
@@ -106,11 +108,82 @@ class Rights:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUse:
+    """Who uses the keys of a restore: whose rights, by which actions, and through which service KMS sees it.
+
+    `arns` names those that are used in that one's name, None: each of them. Where `owned_by_aws` the point is under a key that AWS
+    owns, which nobody can see or disable.
+    """
+
+    rights: Rights
+    actions: tuple[str, ...]
+    service: str
+    arns: frozenset[str] | None = None
+    owned_by_aws: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRole:
+    """The role that AWS Backup restores with: its trust policy (None: there is no such role), and what the simulator says of it."""
+
+    arn: str
+    trust: Document | NotVerified | None
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A quota of what a restore makes, `more` of which it takes: how much is in use, and how much is allowed at most."""
+
+    what: str
+    service: str
+    more: float | NotVerified
+    used: float | NotVerified
+    most: float | NotVerified
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The zone that a copy would lie in: its name, "" where nothing tells it, and how EC2 describes it (None: not at all)."""
+
+    name: str
+    described: Document | NotVerified | None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a copy needs room for: its quotas, the names that others have already, and its zone where it lies in one."""
+
+    quotas: tuple[Quota, ...]
+    taken: frozenset[str] | NotVerified = frozenset()
+    zone: Zone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFacts:
+    """What is known beside of a target that is no database, whose `word` is that of its kind.
+
+    `vault` is the target's, None where there is none. `none` says why there is no usable point. `role`, `room` and `key_use` belong
+    to a restore, and are None where there is no point; so does `name`, which the copy would have ("": it has none of its own).
+    """
+
+    word: str
+    judgements: tuple[Callable[[PreflightFacts], CheckResult], ...]
+    vault: Vault | NotVerified | None
+    none: str = ""
+    role: RestoreRole | None = None
+    room: Room | None = None
+    key_use: KeyUse | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PreflightFacts:
     """Everything that a restore is foreseen by, read at `now`. Keys are held by the identifier that asked for them.
 
     `account` and `region` are those that the copy would be restored in. `restore` is None where there is no usable point,
-    and so are the parts that belong to it. A cluster is described by `instance` as an instance would be (as_instance).
+    and so are the parts that belong to it. A cluster is described by `instance` as an instance would be (as_instance). `resource`
+    has what is known of a target that is no database; what RDS alone tells is then empty.
     """
 
     now: datetime
@@ -137,3 +210,4 @@ class PreflightFacts:
     maintenance: tuple[Document, ...] | NotVerified = ()
     certificates: tuple[Document, ...] | NotVerified = ()
     kind: Kind = INSTANCE
+    resource: ResourceFacts | None = None

@@ -26,7 +26,9 @@ def point(facts: PreflightFacts) -> CheckResult:
             facts.instance_id,
             expected="a usable recovery point",
             found="none",
-            remedy=explain_none(facts.instance_id, facts.vault, facts.choice),
+            remedy=facts.resource.none
+            if facts.resource
+            else explain_none(facts.instance_id, facts.vault, facts.choice),
         )
         return judged.result("")
     judged.count()
@@ -51,8 +53,8 @@ JUDGEMENTS: tuple[Callable[[PreflightFacts], CheckResult], ...] = (
 
 
 def judge(facts: PreflightFacts) -> tuple[CheckResult, ...]:
-    """Return every result, in order."""
-    return tuple(each(facts) for each in JUDGEMENTS)
+    """Return every result, in order: those of databases, or of what the target is instead."""
+    return tuple(each(facts) for each in (facts.resource.judgements if facts.resource else JUDGEMENTS))
 
 
 def foreseen(results: Sequence[CheckResult]) -> Foreseen:

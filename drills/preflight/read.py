@@ -6,15 +6,13 @@ What the caller may not read becomes a `NotVerified` with the right that is lack
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from drills.aws import engine as aws_engine
 from drills.aws import read as aws
-from drills.aws.databases.kinds import CLUSTER, KINDS, Kind
+from drills.aws.databases.kinds import CLUSTER
 from drills.aws.databases.requests import (
     DEFAULT_CLASS,
     ScratchGroups,
@@ -24,10 +22,7 @@ from drills.aws.databases.requests import (
 )
 from drills.aws.guarded.names import LOCK_PREFIX, ScratchNames, scratch_tags
 from drills.aws.read import pages
-from drills.aws.session import Clients
 from drills.aws.settings import read_or_not_verified
-from drills.config.limits import expiry_of
-from drills.config.load import Target
 from drills.model.engine import LifecycleSupport
 from drills.model.instance import Instance
 from drills.model.parity import NotVerified
@@ -35,6 +30,9 @@ from drills.model.point import Choice, RecoveryPoint
 from drills.preflight import rights as simulating
 from drills.preflight.facts import Document, Engine, Key, Network, PreflightFacts, Restore, Rights
 from drills.preflight.principal import principal_of
+from drills.preflight.read_key import arns_of, read_key
+from drills.preflight.resource.read import read_resource
+from drills.preflight.sides import Sides
 from drills.preflight.simulate import simulate
 from drills.record import new_run_id
 from drills.recovery import choose, selection, vaults
@@ -46,27 +44,10 @@ MADE = "(made by the run)"
 A_LOCK = f"{LOCK_PREFIX}{'0' * 16}-1"  # the form of a lock's name
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The target and the clients of both sides, as a drill has them; `locked` says whether it takes the lock of the target."""
-
-    name: str
-    target: Target
-    clients: Clients
-    scratch_clients: Clients
-    scenario: str | None = None
-    locked: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """How RDS names databases such as the target's."""
-        return KINDS[self.target.kind]
-
-
 def read(sides: Sides, now: datetime) -> PreflightFacts:
     """Return every fact. `now` is the instant at which the disaster would strike."""
     with sides.clients.within(PREFLIGHT):
-        return _Reader(sides, now).facts()
+        return _Reader(sides, now).facts() if sides.target.is_database else read_resource(sides, now)
 
 
 class _Reader:
@@ -121,13 +102,13 @@ class _Reader:
             if version
             else NotVerified("its version is not known")
         )
-        support = aws_engine.decide(version, lifecycle, self._expires())
+        support = aws_engine.decide(version, lifecycle, self._sides.expires(self._now))
         restore, made = self._restore(point, source, support.setting)
         keys, network = self._keys(point), self._network(source)
         subnets = () if isinstance(network.subnets, NotVerified) else network.subnets
         made = dataclasses.replace(
             made,
-            keys=[str(each.metadata["Arn"]) for each in keys.values() if isinstance(each, Key)],
+            keys=arns_of(keys),
             vpc=next((str(each["VpcId"]) for each in subnets if each.get("VpcId")), ""),
             reads_source=target.restore.role_arn is None,
             lock=A_LOCK if self._sides.locked else "",
@@ -147,11 +128,6 @@ class _Reader:
             "parameter_group": target.restore.parameter_group or "",
             "parameters": read_or_not_verified(f"rds:Describe{self._kind.group}s", self._parameter_group),
         }
-
-    def _expires(self) -> datetime:
-        """Return when what a drill made now would be past its time, as a drill has it."""
-        limits = self._target.run_limits(self._sides.name, sandboxed=False)
-        return expiry_of(self._now, limits, self._target.time_to_live)
 
     # -- the point and the request --------------------------------------------------------------------------------------
 
@@ -194,7 +170,7 @@ class _Reader:
         config, of_cluster = self._target.restore, self._kind is CLUSTER
         run_id = new_run_id(self._now)
         names = ScratchNames.of(run_id, "recovery")
-        expires = self._expires().isoformat(timespec="seconds")
+        expires = self._sides.expires(self._now).isoformat(timespec="seconds")
         tags = scratch_tags(run_id, self._sides.name, expires, self._target.tags)
         groups = ScratchGroups(
             config.parameter_group or (names.cluster_parameters if of_cluster else names.parameter_group),
@@ -250,30 +226,7 @@ class _Reader:
         """Return the keys that the restore needs: the snapshot's, and the one that it is copied under."""
         own = point.kms_key_id if point.encrypted else None
         wanted = [each for each in (own, self._target.restore.kms_key) if each]
-        return {each: self._key(each) for each in dict.fromkeys(wanted)}
-
-    def _key(self, key_id: str) -> Key | NotVerified | None:
-        parts = key_id.split(":")
-        kms = self._there.client("kms", parts[3] if len(parts) > 5 else self._there.region)
-
-        def policy() -> Document:
-            found = json.loads(kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"])
-            return dict(found)
-
-        def grants() -> tuple[Document, ...]:
-            return tuple(pages(kms, "list_grants", "Grants", KeyId=key_id))
-
-        def key() -> Key | None:
-            metadata = aws.key_metadata(kms, key_id)
-            if metadata is None:
-                return None
-            return Key(
-                metadata,
-                read_or_not_verified("kms:GetKeyPolicy", policy),
-                read_or_not_verified("kms:ListGrants", grants),
-            )
-
-        return read_or_not_verified("kms:DescribeKey", key)
+        return {each: read_key(self._there, each) for each in dict.fromkeys(wanted)}
 
     # -- where the copy would lie ---------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from drills.model.engine import major_of
 from drills.model.finding import CheckResult
 from drills.model.parity import NotVerified
 from drills.posture.judgement import Judgement, count_noun
-from drills.preflight.facts import Decision, PreflightFacts, Restore
+from drills.preflight.facts import Decision, PreflightFacts, Restore, Rights
 
 NAME = "permissions"
 # without which no copy is made and removed; what a drill reads beside that is named where it is not known
@@ -35,6 +35,8 @@ SUBNET_READS = ("rds:DescribeDBSubnetGroups",)  # where a subnet group is made
 CLUSTER_READS = ("rds:DescribeDBClusters", "rds:DescribeDBClusterParameterGroups")
 ENCRYPTED = "rds:StorageEncrypted"
 ANY_GROUP, ANY_VPC = "sg-00000000000000000", "vpc-00000000000000000"  # for what has no id yet
+_NOBODY = "no policy allows it"
+_PUT = "aws iam put-role-policy"
 SECURITY_GROUP = "security group"  # among the named ones: drill.toml names its id
 
 
@@ -230,6 +232,14 @@ def judge(facts: PreflightFacts) -> CheckResult:
     rights = facts.rights
     if rights is None:
         return judged.result("", nothing="there is no point whose restore could be simulated", requirement="optional")
+    return judge_rights(judged, rights, "of a drill")
+
+
+def judge_rights(judged: Judgement, rights: Rights, whose: str, allow: str = _PUT) -> CheckResult:
+    """Return whether the principal is allowed the actions, `whose` these are; a key's own are judged with its policy.
+
+    `allow` is what to type where no policy allows them.
+    """
     judged.was_read("whose rights the restore would be made with", rights.principal)
     if isinstance(rights.principal, NotVerified) or not judged.was_read(
         f"rights of {rights.principal}", rights.decisions
@@ -237,10 +247,11 @@ def judge(facts: PreflightFacts) -> CheckResult:
         return judged.result("")
     decisions = () if isinstance(rights.decisions, NotVerified) else rights.decisions
     of_drill = [each for each in decisions if not each.action.startswith("kms:") or each.allowed]
-    judged.compared += len({each.action for each in of_drill})
+    actions = {each.action for each in of_drill}
+    judged.compared += len(actions)
     for why, denied in _denied(of_drill).items():
-        _find(judged, rights.principal, why, denied)
-    allowed = f"prediction: {rights.principal} is allowed {count_noun(judged.compared, 'action')} of a drill"
+        _find(judged, rights.principal, why, denied, allow)
+    allowed = f"prediction: {rights.principal} is allowed {count_noun(len(actions), 'action')} {whose}"
     return judged.result(allowed)
 
 
@@ -262,10 +273,10 @@ def reason(decision: Decision) -> str:
         return f"not known: policies ask for {', '.join(decision.missing)}, which only the request has"
     if decision.decision == "explicitDeny":
         return "a policy denies it"
-    return "no policy allows it"
+    return _NOBODY
 
 
-def _find(judged: Judgement, principal: str, why: str, denied: Sequence[Decision]) -> None:
+def _find(judged: Judgement, principal: str, why: str, denied: Sequence[Decision], allow: str) -> None:
     actions = ", ".join(sorted({each.action for each in denied}))
     if why.startswith("not known"):
         judged.was_read(actions, NotVerified(why.removeprefix("not known: ")))
@@ -281,7 +292,7 @@ def _find(judged: Judgement, principal: str, why: str, denied: Sequence[Decision
         principal,
         expected=f"to be allowed {actions}{on}",
         found=f"prediction: {why}",
-        remedy=_remedy(why, principal, actions),
+        remedy=f"{allow}, with {actions}" if why == _NOBODY else _remedy(why, principal, actions),
     )
 
 
@@ -290,9 +301,7 @@ def _remedy(why: str, principal: str, actions: str) -> str:
         return "have the policy of the organization changed by who owns it"
     if why.startswith("the permissions boundary"):
         return f"aws iam create-policy-version for the boundary of {principal}, with {actions}"
-    if why == "a policy denies it":
-        return f"find the statement that denies it in the policies of {principal}, and remove it"
-    return f"aws iam put-role-policy, with {actions}"
+    return f"find the statement that denies it in the policies of {principal}, and remove it"
 
 
 def _against_encryption(kind: Kind, *, encrypted: bool) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drills.errors import COULD_NOT_RUN
-from drills.sandbox import events, kms, policy_simulator, secret_store, sts
+from drills.sandbox import events, kms, policy_simulator, secret_store, service_quotas, sts
 from drills.sandbox.backup.accounts import BackupAccounts
 from drills.sandbox.backup.install import install as install_backup
 from drills.sandbox.control import Control
@@ -128,6 +128,7 @@ def install_services(plane: DataPlane) -> BackupAccounts:
     kms.install(plane)
     policy_simulator.install()
     sts.install()
+    service_quotas.install()
     events.install()
     services.install(plane)
     return backups

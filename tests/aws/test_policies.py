@@ -90,6 +90,7 @@ def named_in_code() -> frozenset[str]:
         "rds",
         "s3",
         "secretsmanager",
+        "service-quotas",
         "sns",
         "sts",
     ):

@@ -18,8 +18,8 @@ from drills.errors import DrillError
 from drills.posture import judge as posture
 from drills.posture.read import read as read_posture
 from drills.preflight import judge as preflight
-from drills.preflight.read import Sides
 from drills.preflight.read import read as read_preflight
+from drills.preflight.sides import Sides
 from drills.recovery.failing import translate_client_errors
 from drills.sweep.find import find
 from tests.fuzz.mutations import at, few, places

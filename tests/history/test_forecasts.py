@@ -13,6 +13,7 @@ from drills.history import forecasts, trend, wording
 from drills.history.line import line_of
 from drills.model.finding import Verdict
 from drills.model.forecast import Forecast, ScoredForecast
+from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME
 from drills.model.record import Failure, RunRecord
 from drills.model.restore_job import RestoreTest
 from reports import words
@@ -70,6 +71,30 @@ def test_a_forecast_is_a_hit_where_the_restore_came_out_so(record: RunRecord, fo
     assert scored.score == score
     assert f"as {foreseen}" in scored.sentence
     assert ("key: it is disabled" in scored.sentence) == (foreseen == "refused")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "failures", "score"),
+    [
+        (TABLE, "ACTIVE", (), "hit"),
+        (VOLUME, "available", (), "hit"),
+        (FILE_SYSTEM, "available", (), "hit"),
+        (FILE_SYSTEM, "available", (Failure("the job FAILED", 12, "restore"),), "miss"),
+        (FILE_SYSTEM, "available", (Failure("access was denied", 12, "run the blocking checks"),), "hit"),
+        (TABLE, "CREATING", (Failure("the job FAILED", 12, "restore"),), "miss"),
+    ],
+)
+def test_what_is_no_database_was_restored_where_its_job_made_it(
+    kind: str, status: str, failures: tuple[Failure, ...], score: str
+) -> None:
+    """By AWS's own word for each; a job that fails when what it has made is there already has restored nothing."""
+    record = real()
+    assert record.target
+    statuses = (replace(record.restorations[0].statuses[0], status=status),)
+    restored = tuple(replace(each, statuses=statuses) for each in record.restorations)
+    record = replace(record, target=replace(record.target, kind=kind), restorations=restored, failures=failures)
+
+    assert forecasts.score(record, [forecast(record)]).score == score  # type: ignore[union-attr]
 
 
 def test_a_drill_without_a_point_is_no_restore() -> None:

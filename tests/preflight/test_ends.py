@@ -15,7 +15,7 @@ from drills.model.point import RecoveryPoint
 from drills.model.record import RunRecord
 from drills.preflight import ends
 from drills.preflight.facts import Key
-from drills.preflight.read import Sides, _Reader
+from drills.preflight.sides import Sides
 from drills.recovery.setup import Setup
 from tests.support.clock import NOON
 from tests.support.foreseen import POINT, foreseen, result_of
@@ -37,7 +37,7 @@ def test_what_a_drill_would_make_lives_as_long_as_what_one_makes() -> None:
     """Its time to live begins when the last step of the run must have ended, and not now: the forecast asks what is asked then."""
     target = Target(instance="orders", time_to_live="1h")  # type: ignore[arg-type]
     clients: Any = SimpleNamespace()
-    expires = _Reader(Sides("orders", target, clients, clients), NOON)._expires()
+    expires = Sides("orders", target, clients, clients).expires(NOON)
     record = RunRecord(1, "20260101-120000-abcd", "aws", False, NOON, "0")
     drill: Any = SimpleNamespace(journal=SimpleNamespace(record=record), target=target, name="orders")
 

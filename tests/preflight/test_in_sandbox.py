@@ -20,7 +20,8 @@ from drills.history import forecasts
 from drills.model.parity import NotVerified
 from drills.preflight import ends, judge
 from drills.preflight.facts import PreflightFacts
-from drills.preflight.read import Sides, read
+from drills.preflight.read import read
+from drills.preflight.sides import Sides
 from tests.support.rds import create, eventually
 from tests.support.sandbox import RunningSandbox
 

@@ -9,7 +9,8 @@ import pytest
 from drills.config.target import Target
 from drills.preflight import judge
 from drills.preflight.facts import PreflightFacts
-from drills.preflight.read import Sides, read
+from drills.preflight.read import read
+from drills.preflight.sides import Sides
 from tests.support.recorded_answers import NOW, RecordedAnswer, RecordedAws, all_answers
 
 ALL = all_answers()

@@ -9,7 +9,8 @@ import boto3
 from botocore.stub import Stubber
 
 from drills.config.target import RestoreConfig, Target
-from drills.preflight.read import Sides, _Reader
+from drills.preflight.read import _Reader
+from drills.preflight.sides import Sides
 from tests.support.clock import NOON
 
 OWN: Any = SimpleNamespace(subnet_ids=("subnet-own",))

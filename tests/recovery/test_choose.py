@@ -10,7 +10,7 @@ from drills.aws import read as aws
 from drills.aws.session import Clients
 from drills.config.load import Target
 from drills.config.target import RestoreConfig
-from drills.preflight.read import Sides
+from drills.preflight.sides import Sides
 from drills.recovery import choose
 from tests.support.points import POINT
 

@@ -172,7 +172,7 @@ def test_a_restore_is_given_a_new_file_system_as_the_point_or_the_source_tells()
 @pytest.mark.parametrize(
     ("text", "command", "said"),
     [
-        ("", ("preflight",), 'expected a target that is a database, found the file system "fs-'),
+        ("", ("backup", "--retain", "1d"), 'expected a target that is a database, found the file system "fs-'),
         (
             "",
             ("run", "--damage", "item"),

@@ -261,7 +261,6 @@ def test_a_table_whose_tags_were_not_set_yet_is_the_runs_own_and_one_past_its_ti
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("preflight",), "expected a target that is a database"),
         (("backup", "--retain", "1d"), "expected a target that is a database"),
         (("run", "--seed", "my.dump"), "--seed: expected a target that is a database"),
         (("run", "--damage", "row"), "--damage row: expected damage of a DynamoDB table (item, attribute): choose one"),

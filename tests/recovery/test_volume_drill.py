@@ -309,7 +309,7 @@ def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("preflight",), 'expected a target that is a database, found the volume "vol-'),
+        (("backup", "--retain", "1d"), 'expected a target that is a database, found the volume "vol-'),
         (("run", "--damage", "item"), "--damage: expected a target that is a database or a table, found an EBS volume"),
     ],
 )

@@ -98,6 +98,7 @@ def allowed(name: str) -> set[str]:
 def actions_of(operations: Iterable[str]) -> set[str]:
     """The actions by which IAM allows operations such as "rds:DescribeDBInstances" or "rds.DescribeDBInstances"."""
     named = (each.replace(".", ":").replace("efs:", "elasticfilesystem:") for each in operations)
+    named = (each.replace("service-quotas:", "servicequotas:") for each in named)
     return {ACTIONS.get(each, each) for each in named}
 
 

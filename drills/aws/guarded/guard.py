@@ -20,6 +20,7 @@ from drills.aws import owned
 from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.guarded.names import RESTORE_TEST_TAG, LockName, ScratchName, check_name
 from drills.aws.guarded.permits import permit
+from drills.aws.guarded.requests import RESTORE_JOB, named, restore_job
 from drills.aws.guarded.rules import (
     ARNS,
     CHANGES,
@@ -161,8 +162,7 @@ class Guard:
             raise Refused(
                 f'expected a name of the run {self._run_id}, found "{name}": backup:StartRestoreJob was not sent'
             )
-        given = {key: value for key, value in metadata.items() if key.lower() != named_by.lower()}
-        return self._start_restore(point_arn, role_arn, {**given, named_by: str(name)}, name)
+        return self._start_restore(point_arn, role_arn, named(metadata, named_by, name), name)
 
     def restore_volume(self, point_arn: str, role_arn: str, metadata: Mapping[str, str]) -> str:
         """Have AWS Backup restore a volume from a point; return the id of the job, by which the run calls the volume.
@@ -173,13 +173,8 @@ class Guard:
 
     def _start_restore(self, point_arn: str, role_arn: str, metadata: Mapping[str, str], token: ScratchName) -> str:
         check_place(self._clients)
-        request = {
-            "RecoveryPointArn": point_arn,
-            "IamRoleArn": role_arn,
-            "Metadata": dict(metadata),
-            "IdempotencyToken": str(token),
-        }
-        return str(_send(self._clients, "backup:StartRestoreJob", request)["RestoreJobId"])
+        request = restore_job(point_arn, role_arn, metadata, token)
+        return str(_send(self._clients, f"backup:{RESTORE_JOB}", request)["RestoreJobId"])
 
     # -- proving ------------------------------------------------------------------------------------------------------
 

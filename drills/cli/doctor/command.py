@@ -102,7 +102,9 @@ def _other(config: Config) -> Line:
     """Look at what a drill of what is no database needs of drill.toml, as `drills run` does before it begins."""
     refusals.check(config, RunOptions())
     unseen = "whether its service answers, whether it and its recovery points are there, and the rights of the role"
-    return Line("target", "ok", f"{config.target.in_words}, configured for a drill; not looked at for one: {unseen}")
+    looks = "drills posture and drills preflight do"
+    words = f"{config.target.in_words}, configured for a drill; not looked at for one: {unseen}: {looks}"
+    return Line("target", "ok", words)
 
 
 def _evidence(config: Config) -> Iterator[Line]:

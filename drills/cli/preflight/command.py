@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from drills.cli.common import TARGET_OPTIONS, Command
 from drills.cli.preflight import show
-from drills.cli.target import OpenTarget, open_target
+from drills.cli.target import OpenTarget, open_target, read_options
 from drills.config.load import SandboxProfile
 from drills.history import forecasts
 from drills.history import store as history
@@ -19,7 +19,9 @@ from drills.model.finding import CheckResult
 from drills.model.forecast import Forecast
 from drills.preflight import ends, judge
 from drills.preflight.facts import PreflightFacts
-from drills.preflight.read import Sides, read
+from drills.preflight.kinds.all_kinds import kind_of
+from drills.preflight.read import read
+from drills.preflight.sides import Sides
 from drills.printable import to_json
 from drills.screen import Screen, printable
 
@@ -42,7 +44,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Foresee the restore of the target; the exit code."""
-    reached = open_target(options)
+    target = read_options(options, tables=True).target
+    if not target.is_database:
+        kind_of(target)  # one whose restore nobody foresees is refused before AWS is asked
+    reached = open_target(options, tables=True)
     config = reached.config
     locked = config.target.restore.lock and not isinstance(config.profile, SandboxProfile)  # as a run takes it
     sides = Sides(config.target_name, config.target, reached.clients, reached.restore, locked=locked)

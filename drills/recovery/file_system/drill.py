@@ -10,10 +10,10 @@ from drills.model.settings.compared import CHECK as SETTINGS
 from drills.objectives.data_loss import NewestData
 from drills.recovery.file_system import judged, settings
 from drills.recovery.file_system.read import FileSystemSeen, see, source_of
-from drills.recovery.file_system.restore import COPIES, metadata_of, restore
+from drills.recovery.file_system.restore import COPIES, metadata_of, restore, told_here
 from drills.recovery.resource.drill import ResourceDrill
 from drills.recovery.resource.observed import CopySeen, SettingsSeen
-from drills.recovery.resource.points import points_of, told_of, without_foreign_key
+from drills.recovery.resource.points import points_of
 from drills.recovery.resource.vault import is_lent, owner_of
 from drills.recovery.setup import Setup
 
@@ -38,9 +38,7 @@ class FileSystemDrill(ResourceDrill):
         return points
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
-        self._told = told_of(self._setup.clients, point, owner_of(self._setup))
-        if is_lent(self._setup.target, point):
-            self._told = without_foreign_key(self._told, "kmskeyid", self._setup.scratch_clients.account)
+        self._told = told_here(self._setup, point)
         metadata = metadata_of(point, self._told, self._source.described if self._source else None)
         return restore(self._setup, point, metadata, self._enter_measured)
 

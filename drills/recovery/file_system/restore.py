@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drills.model.instance import FILE_SYSTEM, OTHERS
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives.parts import of_file_system
-from drills.recovery.resource.points import given_of
+from drills.recovery.resource.points import given_of, told_of, without_foreign_key
 from drills.recovery.resource.restoring import Copies, restore_named
+from drills.recovery.resource.vault import Drilled, is_lent, owner_of
 from drills.recovery.setup import Setup
 
 COPIES = Copies(
     kind="efs-file-system",
     word="file system",
     state="LifeCycleState",
-    there="available",
+    there=OTHERS[FILE_SYSTEM].there,
     tagging="efs:TagResource",
     named_by="CreationToken",
     name_tag=True,
@@ -39,6 +41,13 @@ def metadata_of(point: RecoveryPoint, told: Mapping[str, str], source: Mapping[s
     if given["Encrypted"] != "true":
         given.pop("KmsKeyId", None)
     return {**given, "newFileSystem": "true"}
+
+
+def told_here(setup: Drilled, point: RecoveryPoint) -> dict[str, str]:
+    """Return what a point tells the account that restores it: of a vault that is lent no key of another one's."""
+    told = told_of(setup.clients, point, owner_of(setup))
+    lent = is_lent(setup.target, point)
+    return without_foreign_key(told, "kmskeyid", setup.scratch_clients.account) if lent else told
 
 
 def restore(

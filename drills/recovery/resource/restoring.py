@@ -25,6 +25,7 @@ from drills.model.price import Part
 from drills.model.record import Restoration
 from drills.objectives import parts, timeline
 from drills.recovery.resource.points import progress_of
+from drills.recovery.resource.vault import Drilled
 from drills.recovery.setup import Setup
 
 
@@ -67,7 +68,7 @@ def restore_named(
     return restoring.until_there(job)
 
 
-def role_of(setup: Setup, copies: Copies) -> str:
+def role_of(setup: Drilled, copies: Copies) -> str:
     """Return the role that AWS Backup restores with. Raises ConfigError."""
     role = setup.target.restore.backup_role_arn
     if role is None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from drills.aws import read as aws
+from drills.aws.session import Clients
 from drills.clock import wait_until
 from drills.config.load import Target
 from drills.durations import show_duration
@@ -36,6 +37,7 @@ class Vault:
     lock_date: datetime | None = None
     made_at: datetime | None = None
     team: str = ""
+    key_type: str = ""
 
     @property
     def lineage(self) -> Lineage | None:
@@ -45,12 +47,36 @@ class Vault:
         return Lineage(vault_type=self.type, vault_locked=self.locked, vault_lock_date=self.lock_date)
 
 
-def named(setup: Setup) -> dict[str, str]:
+class Drilled(Protocol):
+    """What a vault is looked at for: a `Setup`, or what preflight foresees a drill by."""
+
+    @property
+    def name(self) -> str:
+        """The target's name in drill.toml."""
+        ...
+
+    @property
+    def target(self) -> Target:
+        """The target."""
+        ...
+
+    @property
+    def clients(self) -> Clients:
+        """The side of the source."""
+        ...
+
+    @property
+    def scratch_clients(self) -> Clients:
+        """The side that copies are restored on."""
+        ...
+
+
+def named(setup: Drilled) -> dict[str, str]:
     """Return the members of a request that name the target's vault, with the account that owns it where another shares it."""
     return {"BackupVaultName": str(setup.target.vault), **owner_of(setup)}
 
 
-def owner_of(setup: Setup) -> dict[str, str]:
+def owner_of(setup: Drilled) -> dict[str, str]:
     """Return the member of a request that names the account which shares the target's vault; nothing where it is the own one."""
     account = setup.target.vault_access.account
     return {"BackupVaultAccountId": account} if account else {}
@@ -65,11 +91,16 @@ def is_lent(target: Target, point: RecoveryPoint) -> bool:
 def look(setup: Setup) -> Vault:
     """Return the target's vault. Where AWS refuses to describe it, what the points say counts."""
     try:
-        return _read(setup, setup.clients.backup.describe_backup_vault(**named(setup)))
+        return describe(setup)
     except ClientError as error:
         if not aws.is_not_found(error):
             return Vault(str(setup.target.vault))
         raise
+
+
+def describe(setup: Drilled) -> Vault:
+    """Return the target's vault as AWS Backup tells of it. Raises what boto3 raises."""
+    return _read(setup, setup.clients.backup.describe_backup_vault(**named(setup)))
 
 
 def await_approval(setup: Setup, vault: Vault, enter: Callable[[str], None]) -> Vault:
@@ -85,7 +116,7 @@ def await_approval(setup: Setup, vault: Vault, enter: Callable[[str], None]) -> 
     setup.journal.waits_for(f"waiting for {_of(vault)}, until {_shown(until)}")
 
     def decided() -> Vault | None:
-        seen = _read(setup, setup.clients.backup.describe_backup_vault(**named(setup)))
+        seen = describe(setup)
         return None if seen.state == "CREATING" else seen
 
     try:
@@ -118,7 +149,7 @@ def _shown(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def _read(setup: Setup, raw: dict[str, Any]) -> Vault:
+def _read(setup: Drilled, raw: dict[str, Any]) -> Vault:
     return Vault(
         name=str(setup.target.vault),
         type=str(raw.get("VaultType", "")),
@@ -127,4 +158,5 @@ def _read(setup: Setup, raw: dict[str, Any]) -> Vault:
         lock_date=raw.get("LockDate"),
         made_at=raw.get("CreationDate"),
         team=str(raw.get("MpaApprovalTeamArn", "")),
+        key_type=str(raw.get("EncryptionKeyType", "")),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from drills.model.instance import OTHERS, TABLE
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives.parts import of_table
@@ -16,7 +17,7 @@ COPIES = Copies(
     kind="dynamodb-table",
     word="table",
     state="TableStatus",
-    there="ACTIVE",
+    there=OTHERS[TABLE].there,
     tagging="dynamodb:TagResource",
     too_early="ResourceInUseException",
     named_by="targetTableName",
@@ -26,8 +27,12 @@ COPIES = Copies(
 PASSED_ON = ("encryptionType", "kmsMasterKeyArn")
 
 
+def metadata_of(told: Mapping[str, str]) -> dict[str, str]:
+    """Return what a restore is given beside the name, of what the point tells. Pure."""
+    return {name: told[name.lower()] for name in PASSED_ON if name.lower() in told}
+
+
 def restore(setup: Setup, point: RecoveryPoint, enter: Callable[[str], None]) -> Restoration:
     """Restore `point` and return the restoration once its table is ACTIVE. Raises RestoreFailed, and what boto3 raises."""
     told = told_of(setup.scratch_clients, point, owner_of(setup))
-    metadata = {name: told[name.lower()] for name in PASSED_ON if name.lower() in told}
-    return restore_named(setup, COPIES, point, metadata, enter)
+    return restore_named(setup, COPIES, point, metadata_of(told), enter)

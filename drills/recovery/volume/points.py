@@ -12,8 +12,7 @@ from typing import Any
 from drills.aws.session import Clients
 from drills.model.point import RecoveryPoint
 from drills.recovery.resource import points
-from drills.recovery.resource.vault import is_lent, owner_of
-from drills.recovery.setup import Setup
+from drills.recovery.resource.vault import Drilled, is_lent, owner_of
 
 # the members of a volume's description by the metadata that a restore takes; which of them need a type that has them
 METADATA = {
@@ -41,7 +40,7 @@ def _snapshot_of(arn: str) -> str:
     return arn.rpartition("/")[2] if ":snapshot/" in arn else ""
 
 
-def restore_metadata(setup: Setup, point: RecoveryPoint, source: Mapping[str, Any] | None) -> dict[str, str]:
+def restore_metadata(setup: Drilled, point: RecoveryPoint, source: Mapping[str, Any] | None) -> dict[str, str]:
     """Return what a restore is given; what nothing names AWS makes as it likes: another type and performance than the source's."""
     given = points.given_of(points.told_of(setup.clients, point, owner_of(setup)), source, METADATA)
     if is_lent(setup.target, point):

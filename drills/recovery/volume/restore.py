@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.calls.outcome import was_not_carried_out
 from drills.aws.scratch import mark_gone
-from drills.model.instance import NEVER_MADE
+from drills.model.instance import NEVER_MADE, OTHERS, VOLUME
 from drills.model.point import RecoveryPoint
 from drills.model.record import Restoration
 from drills.objectives import parts, timeline
@@ -21,7 +21,7 @@ COPIES = Copies(
     kind=KIND,
     word="volume",
     state="State",
-    there="available",
+    there=OTHERS[VOLUME].there,
     tagging="ec2:CreateTags",
     name_tag=True,
     charged=lambda described, point, gib: parts.of_volume(described),

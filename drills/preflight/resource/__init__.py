@@ -1,0 +1,1 @@
+"""What preflight reads and judges of every target that is no database, by AWS Backup's restore of it; each kind: `kinds`."""
