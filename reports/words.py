@@ -49,6 +49,7 @@ DISASTER_MODES = {
 EXPECTATIONS = {
     "at backup": "a manifest taken on the source at the time of the backup",
     "stored": "the last manifest stored before the recovery point",
+    "stored later": "a stored manifest that was taken after the data of the recovery point",
     "source now": "a manifest of the living source, taken during the drill",
     "none": "nothing of the source: only what the copy itself can show",
 }

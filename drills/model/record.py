@@ -37,7 +37,7 @@ from drills.model.timing import (
 
 SCHEMA_VERSION = 1
 
-Expectation = Literal["at backup", "stored", "source now", "none"]
+Expectation = Literal["at backup", "stored", "stored later", "source now", "none"]
 PromiseOutcome = Literal["passed", "failed", "broken", "skipped"]
 DEFAULT = "default"  # where a setting came from that nobody gave
 

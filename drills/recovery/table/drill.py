@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from botocore.exceptions import ClientError
 
 from drills.aws.read import is_not_found
@@ -50,7 +52,8 @@ class TableDrill(ResourceDrill):
         return points
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
-        return restore(self._setup, point, self._enter_measured)
+        expectation = judged.expectation_of(self._manifest, self._setup.expectation, point)
+        return restore(dataclasses.replace(self._setup, expectation=expectation), point, self._enter_measured)
 
     def _blocking(self, restoration: Restoration) -> tuple[CheckResult, ...]:
         """Return whether the copy answers and is set up as a restore sets it up."""
@@ -71,7 +74,8 @@ class TableDrill(ResourceDrill):
         self._units = scanned.units
         found = ItemsSeen(scanned.items)
         self._observe(restoration, items.CHECK, found)
-        return judged.compare_items(self._manifest, seen.settings["key_schema"], found), self._newest(scanned)
+        key_schema, expectation = seen.settings["key_schema"], restoration.expectation
+        return judged.compare_items(self._manifest, key_schema, found, expectation), self._newest(scanned)
 
     def _charged(self, restoration: Restoration) -> tuple[Part, ...]:
         """Return what the copy is billed by with the units that reading it took, but for the one item of the blocking check."""

@@ -11,7 +11,7 @@ from drills.aws.guarded.names import ScratchName
 from drills.model.finding import CheckResult
 from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, WITH_SANDBOX, OtherKind
 from drills.model.point import RecoveryPoint
-from drills.model.record import Restoration, TargetSummary
+from drills.model.record import Expectation, Restoration, TargetSummary
 from drills.objectives import data_loss, recovery_time
 from drills.recovery import selection
 from drills.recovery.disaster import declare
@@ -120,7 +120,7 @@ class OtherReplayer(Replayer):
         what = f"restorations[{copy}]"
         self.outcome.compare(f"{what}.purpose", restoration.purpose, "recovery")
         self.outcome.compare(f"{what}.instance_id", copy, self._name())
-        self.outcome.compare(f"{what}.expectation", restoration.expectation, self._expectation())
+        self.outcome.compare(f"{what}.expectation", restoration.expectation, self._expectation(restoration))
         self.outcome.hold(f"{what}.statuses", self._told.statuses(copy, restoration.statuses))
         results = self._results(restoration)
         if not is_whole(self.recorded):  # it notes an observation before what follows
@@ -155,10 +155,11 @@ class OtherReplayer(Replayer):
         jobs = self._told.jobs()
         return str(ScratchName(owner, jobs[0])) if jobs else "the name of a restore job, of which AWS told none"
 
-    def _expectation(self) -> str:
+    def _expectation(self, restoration: Restoration) -> Expectation:
         if self.evidence.table is None:
             return "none"
-        return "at backup" if self.evidence.configuration.profile == "sandbox" else "stored"
+        given: Expectation = "at backup" if self.evidence.configuration.profile == "sandbox" else "stored"
+        return tables.expectation_of(self.evidence.table, given, restoration.point)
 
     def _results(self, restoration: Restoration) -> tuple[CheckResult, ...]:
         """Return the results that follow from what was observed of the copy, in the order of the drill."""
@@ -168,7 +169,7 @@ class OtherReplayer(Replayer):
             return ()
         self.outcome.hold(f"{what} beside AWS's answers", self._told.called(copy, there))
         if self._kind.record == TABLE:
-            return self._of_table(copy, there, compared)
+            return self._of_table(restoration, there, compared)
         self.outcome.hold(f"{what}.settings", self._beside_told(there, compared))
         unread, point = bool(self.evidence.seen(LossSeen)), restoration.point
         lent = point is not None and is_lent(self.recovery.target, point)
@@ -181,14 +182,15 @@ class OtherReplayer(Replayer):
             results.append(volumes.lineage(point, made_of))
         return (*results, *([volume_settings.contents()] if unread else []))
 
-    def _of_table(self, copy: str, there: CopySeen, compared: SettingsSeen) -> tuple[CheckResult, ...]:
-        manifest, items = self.evidence.table, self._seen(ItemsSeen, copy)
+    def _of_table(self, restoration: Restoration, there: CopySeen, compared: SettingsSeen) -> tuple[CheckResult, ...]:
+        manifest, items = self.evidence.table, self._seen(ItemsSeen, restoration.instance_id)
         if manifest is not None:
             self.outcome.compare("manifest.settings", compared.expected, dict(manifest.settings))
         results = (tables.readable(there), tables.compare_settings(compared))
         if items is None:
             return results
-        return (*results, tables.compare_items(manifest, compared.found.get("key_schema"), items))
+        expectation = self._expectation(restoration)
+        return (*results, tables.compare_items(manifest, compared.found.get("key_schema"), items, expectation))
 
     def _beside_told(self, there: CopySeen, compared: SettingsSeen) -> Iterator[Difference]:
         """Yield where the settings that were judged are not those that AWS told; of tags the answers have digests alone."""
