@@ -34,7 +34,9 @@ class Member:
     target gives the fleet, `code` the first of them: one that could not start has 12. `outcome` says in a few words what became
     of it, `sentence` why it did not pass, and `not_counted` why its run counts nowhere, "" where it counts. `tier` is how much
     the run did; `level` is that of its evidence and `bundle` where that is. `kind` is what the target is; `proved`
-    is what its checks found as it was, and `on_trust` what they leave to trust, in plain words; older records have none of them.
+    is what its checks found as it was, and `on_trust` what they leave to trust, in plain words. `cost_usd` is what is known of the
+    cost of its copies, None where nothing is, and `cost_unknown` how many parts of that are not known; older records have none of
+    all these.
     """
 
     target: str
@@ -60,6 +62,8 @@ class Member:
     kind: str = ""
     proved: tuple[str, ...] = ()
     on_trust: tuple[str, ...] = ()
+    cost_usd: str | None = None
+    cost_unknown: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
         how = said if status >= 0 and said else _how(status)
         return could_not(ended, COULD_NOT_START, how)
     numbers = {each.name: each.seconds for each in record.measurements}
-    place = record.evidence
+    place, cost = record.evidence, record.price.used if record.price else None
     ended = dataclasses.replace(
         ended,
         run_id=record.run_id,
@@ -55,6 +55,8 @@ def of_run(member: Member, status: int, record: RunRecord | None, said: str, *, 
         kind=record.kind,
         proved=proof.proved(record),
         on_trust=proof.on_trust(record),
+        cost_usd=cost.usd if cost else None,
+        cost_unknown=len(cost.unknown) if cost else None,
     )
     if record.code is None:
         return could_not(ended, DID_NOT_END, f"the run has no verdict: its command {_how(status)}")

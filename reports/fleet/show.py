@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+from decimal import Decimal
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +17,7 @@ from drills.durations import show_duration
 from drills.files import write_atomically
 from drills.fleet.record import FLEET_NAME, FleetRecord, Member
 from drills.history import wording
+from drills.objectives import cost
 from drills.printable import printable, printable_lines
 from reports import markdown as texts
 from reports import words
@@ -104,6 +106,20 @@ def proofs(fleet: FleetRecord) -> list[tuple[str, str, str, str]]:
     ]
 
 
+def cost_line(fleet: FleetRecord) -> str:
+    """What the copies of all runs cost, as far as it is known, and of which targets it is not whole; "" where none has a cost."""
+    of_runs = [each for each in fleet.members if each.cost_unknown is not None]
+    known = [Decimal(each.cost_usd) for each in of_runs if each.cost_usd is not None]
+    part = [each.target for each in fleet.members if each.kind and each.cost_unknown != 0]
+    if not of_runs or not (known or part):
+        return ""  # nobody made a copy
+    if not known:
+        return "What the copies of all runs cost is not known"
+    verb = "would cost" if fleet.simulated else "cost"
+    rest = f", without what is not known of {words.counted(len(part), 'target')}: {', '.join(part)}" if part else ""
+    return f"The copies of all runs {verb} about ${cost.show(sum(known, Decimal(0)))}{rest}"
+
+
 def _tone(code: int | None) -> str:
     return {0: "good", None: "open"}.get(code, "bad")
 
@@ -187,6 +203,7 @@ def markdown(fleet: FleetRecord) -> str:
     lines += [f"**{wording.SIMULATED}**", ""] if fleet.simulated else []
     lines += [*texts.table(HEAD, [row(each) for each in fleet.members]), ""]
     lines += [f"- {texts.cell(each)}" for each in reasons(fleet)]
+    lines += ["", texts.cell(cost_line(fleet))] if cost_line(fleet) else []
     lines += ["", *texts.table(PROOF_HEAD, proofs(fleet))] if proofs(fleet) else []
     lines += ["", *(f"- exit code {texts.cell(each)}" for each in exit_lines(fleet))]
     return "\n".join(lines) + "\n"
@@ -214,6 +231,7 @@ def html(fleet: FleetRecord, folder: Path) -> str:
         proof_head=PROOF_HEAD,
         proofs=proofs(fleet),
         exits=exit_lines(fleet),
+        cost=cost_line(fleet),
     )
 
 

@@ -13,6 +13,7 @@ from drills.errors import ConfigError
 from drills.fleet import record as records
 from drills.fleet import score
 from drills.fleet.record import FLEET_VERSION, FleetRecord, Member
+from drills.model.price import Price, RunPrice
 from drills.model.record import RunRecord
 from tests.support.example_record import START, failing_drill, green_drill
 
@@ -43,6 +44,17 @@ def test_a_run_that_passed_gives_its_numbers() -> None:
     )
     assert member.rta_seconds is not None
     assert member.rto_seconds is not None
+
+
+def test_a_run_gives_its_cost_as_far_as_it_is_known() -> None:
+    """What is known, and how many parts are not; of a record without a price neither."""
+    green = dataclasses.replace(green_drill(), code=0, all_codes=(0,))
+    price = Price("0.0125", ("the storage",), (), "2026-11-29")
+
+    priced = ended(dataclasses.replace(green, price=RunPrice(used=price)), 0)
+    assert (priced.cost_usd, priced.cost_unknown) == ("0.0125", 1)
+    without = ended(dataclasses.replace(green, price=None), 0)
+    assert (without.cost_usd, without.cost_unknown) == (None, None)
 
 
 def test_a_run_that_did_not_pass_says_why() -> None:

@@ -34,6 +34,32 @@ def fleet() -> FleetRecord:
     return score.judged(made, names)
 
 
+def test_the_cost_of_a_fleet_is_the_sum_of_what_is_known(tmp_path: Path) -> None:
+    """Targets whose cost is not whole are named; where nothing is known it is said, and where no run has a cost nothing is."""
+
+    def told(*costs: tuple[str | None, int | None], simulated: bool = False) -> str:
+        members = [
+            dataclasses.replace(each, kind="volume", cost_usd=usd, cost_unknown=unknown)
+            for each, (usd, unknown) in zip(fleet().members, costs, strict=True)
+        ]
+        made = dataclasses.replace(fleet(), members=tuple(members), simulated=simulated)
+        show.write(tmp_path, made)
+        said = show.cost_line(made)
+        for name in (show.SCORECARD, show.MARKDOWN):
+            assert (said or "The copies of all runs") in (tmp_path / name).read_text() or not said
+        return said
+
+    assert told(("1.25", 0), ("0.5", 0), ("0.001", 0)) == "The copies of all runs cost about $1.75"
+    part = "The copies of all runs would cost about $1.25, without what is not known of 1 target: billing"
+    assert told(("1.25", 0), (None, 2), (None, 0), simulated=True) == part
+    assert told(("1.25", 1), ("1", 0), (None, 0)).endswith(
+        "cost about $2.25, without what is not known of 1 target: orders"
+    )
+    assert told((None, 1), (None, 2), (None, 0)) == "What the copies of all runs cost is not known"
+    assert told((None, 0), (None, 0), (None, 0)) == ""
+    assert told((None, None), (None, None), (None, None)) == ""
+
+
 def test_the_scorecard_is_the_same_everywhere(tmp_path: Path) -> None:
     """Each target with its codes and its reason, the stamp, and the exit codes with their targets."""
     folder = tmp_path / "fleet-1"
