@@ -284,7 +284,7 @@ def _usable(setup: Setup, found: Restoration, tell: Tell) -> None:
     seconds = None if failed else journal.elapsed()
     sentence = f"usable {show_duration(journal.elapsed())} after this was called"
     if failed:
-        sentence = f"RTA was not measured: the copy did not pass {', '.join(failed)}"
+        sentence = f"RTA was not measured: {recovery_time.why_not_usable(failed)}"
     began = journal.record.started_at
     journal.append(
         "measurements", Measurement("RTA", seconds, began, None if failed else setup.clock.now(), "own clock", sentence)

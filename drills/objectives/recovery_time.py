@@ -65,7 +65,7 @@ def _jump(phase: Phase) -> str:
 
 
 def measure(
-    phases: Sequence[Phase], declared: DeclaredTime, restoration: Restoration, failed: Sequence[str] = ()
+    phases: Sequence[Phase], declared: DeclaredTime, restoration: Restoration, failed: Sequence[CheckResult] = ()
 ) -> tuple[Measurement, Measurement]:
     """Return the RTA that is held against the RTO, and the RTA of the recovery alone.
 
@@ -87,9 +87,9 @@ def measure(
     return whole, alone
 
 
-def unpassed(results: Sequence[CheckResult], requirement: Callable[[CheckResult], str]) -> list[str]:
-    """Return the names of the required checks that did not pass; `requirement` says what a check is on the target."""
-    return [each.name for each in results if each.outcome != "met" and requirement(each) == "required"]
+def unpassed(results: Sequence[CheckResult], requirement: Callable[[CheckResult], str]) -> list[CheckResult]:
+    """Return the required checks that did not pass; `requirement` says what a check is on the target."""
+    return [each for each in results if each.outcome != "met" and requirement(each) == "required"]
 
 
 def measure_rta(phases: Sequence[Phase]) -> Measurement:
@@ -117,10 +117,21 @@ def _show_slowest(slowest: Phase) -> str:
     return f"slowest phase {slowest.name!r}, {show_duration(slowest.seconds or 0.0)}"
 
 
-def not_usable(rta: Measurement, failed: Sequence[str]) -> Measurement:
-    """Return the same measurement without a number: the copy did not pass these blocking checks, so it was never usable."""
-    sentence = f"RTA was not measured: the copy was never usable, it did not pass {', '.join(failed)}"
-    return dataclasses.replace(rta, seconds=None, to_at=None, sentence=sentence)
+def not_usable(rta: Measurement, failed: Sequence[CheckResult]) -> Measurement:
+    """Return the same measurement without a number: the copy did not pass these blocking checks."""
+    return dataclasses.replace(
+        rta, seconds=None, to_at=None, sentence=f"RTA was not measured: {why_not_usable(failed)}"
+    )
+
+
+def why_not_usable(failed: Sequence[CheckResult]) -> str:
+    """Say that a copy was never usable, or where none of its blocking checks found anything wrong, that nobody knows."""
+    wrong = [each.name for each in failed if each.outcome == "missed"]
+    unknown = [each.name for each in failed if each.outcome != "missed"]
+    told = f"{', '.join(unknown)} {'was' if len(unknown) == 1 else 'were'} not verified" if unknown else ""
+    if not wrong:
+        return f"it is not known whether the copy was usable, {told}"
+    return "; ".join(filter(None, [f"the copy was never usable, it did not pass {', '.join(wrong)}", told]))
 
 
 def _whole(measured: Measurement, declared: DeclaredTime, phases: Sequence[Phase]) -> Measurement:

@@ -273,7 +273,7 @@ class Drill:
     def _requirement(self, result: CheckResult) -> Requirement:
         return requirement_of(result, self._setup.target.checks, self._setup.target.tier)
 
-    def _judge_recovery_time(self, restoration: Restoration, failed: Sequence[str]) -> None:
+    def _judge_recovery_time(self, restoration: Restoration, failed: Sequence[CheckResult]) -> None:
         record = self._journal.record
         # RTA ends when the last blocking check has passed; one that did not pass leaves no number (docs/decisions.md)
         rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, failed)

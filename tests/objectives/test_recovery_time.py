@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills import errors
+from drills.model.finding import CheckResult, Outcome
 from drills.model.record import Restoration, RunRecord
 from drills.model.timing import Measurement, Moment, Objectives, Phase
 from drills.objectives import recovery_time
@@ -76,10 +77,30 @@ def test_a_feature_may_ask_for_a_shorter_time(measured: tuple[Measurement, ...],
 
 def test_a_copy_that_was_never_usable_has_no_number() -> None:
     """Neither the seconds nor the instant at which it would have been usable; the checks are named."""
-    taken = recovery_time.not_usable(RTA, ["catalog", "content"])
+    taken = recovery_time.not_usable(RTA, [check("catalog", "missed"), check("content", "missed")])
 
     assert (taken.seconds, taken.to_at, taken.from_at) == (None, None, NOON)
     assert taken.sentence == "RTA was not measured: the copy was never usable, it did not pass catalog, content"
+
+
+def check(name: str, outcome: Outcome) -> CheckResult:
+    """What a blocking check came to."""
+    return CheckResult(name, outcome, f"{name} {outcome}", blocking=True)
+
+
+def test_a_copy_of_which_something_was_not_verified_is_not_said_to_have_been_unusable() -> None:
+    """Nothing was found wrong with it: it has no number, and nobody knows whether it was usable; what failed is said too."""
+    unread, wrong = check("settings", "not verified"), check("catalog", "missed")
+
+    alone = recovery_time.not_usable(RTA, [unread])
+    assert (alone.seconds, alone.to_at) == (None, None)
+    assert (
+        alone.sentence == "RTA was not measured: it is not known whether the copy was usable, settings was not verified"
+    )
+    both = recovery_time.not_usable(RTA, [unread, wrong]).sentence
+    assert both.endswith("the copy was never usable, it did not pass catalog; settings was not verified")
+    two = recovery_time.not_usable(RTA, [unread, check("lineage", "not verified")]).sentence
+    assert two.endswith("settings, lineage were not verified")
 
 
 def taken(*phases: tuple[str, float], ahead: float = 0.0) -> tuple[Measurement, Measurement]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 
 from drills.checks.observed import Observed
@@ -164,7 +165,7 @@ class ResourceDrill(ABC):
             self._journal.verdict(verdict_of(result, result.requirement))
         return restoration
 
-    def _judge_recovery_time(self, restoration: Restoration, failed: list[str]) -> None:
+    def _judge_recovery_time(self, restoration: Restoration, failed: Sequence[CheckResult]) -> None:
         record = self._journal.record
         rta, alone = recovery_time.measure(record.phases, self._setup.declared(), restoration, failed)
         self._journal.append("measurements", rta, alone)
