@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 OLDEST = 14  # the oldest major version that the project supports
-NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_dump", "pg_restore", "psql")
+NEEDED = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_resetwal", "pg_dump", "pg_restore", "psql")
 _SYSTEM = (
     ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
     ("/usr", "pgsql-*/bin"),  # the PostgreSQL project's RPMs

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -117,6 +119,23 @@ class Cluster:
         self._check(result, "create a PostgreSQL cluster", self.data)
         with disk_errors(self.data), (self.data / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
+
+    def create_like(self, empty: Path) -> None:
+        """Create an empty cluster as a copy of one that `create` has made and that never ran: a seventh of initdb's time.
+
+        Its system identifier, by which a server and its copies are told from others, is its own. pg_resetwal writes the control
+        file and the WAL anew with the identifier that it finds, whatever the file's checksum is (-f; pg_resetwal.c,
+        read_controlfile). Raises SandboxError.
+        """
+        purpose = "create a PostgreSQL cluster"
+        self._make_folders()
+        self._copy(empty, purpose)
+        control = self.data / "global" / "pg_control"
+        # the time, and what two of the same second differ in: initdb takes the microsecond and its process (xlog.c)
+        identifier = int(_CLOCK.now().timestamp()) << 32 | secrets.randbits(32)
+        with disk_errors(control), control.open("r+b") as file:
+            file.write(struct.pack("=Q", identifier))  # the first field (pg_control.h)
+        self._check(self.run_tool("pg_resetwal", "-f", "-D", str(self.data)), purpose, self.data)
 
     def start(self, settings: Mapping[str, str] | None = None, *, timeout: float = 120.0) -> None:
         """Start the server with these settings (they replace those of an earlier start) and wait until it answers.
@@ -257,17 +276,7 @@ class Cluster:
             raise SandboxError(
                 f"expected an empty data folder {self.data} to restore to, found files in it; remove it first"
             )
-        variants = [["-a", "-c"], ["-a"]] if sys.platform == "darwin" else [["-a", "--reflink=auto"], ["-a"]]
-        tool = shutil.which("cp", path=os.defpath) or "cp"
-        with disk_errors(self.data):
-            for options in variants:  # a cp that does not know the first options fails before it copies anything
-                result = run_as(self.user, [tool, *options, f"{folder.absolute()}/.", str(self.data)], cwd=self.run_dir)
-                if result.returncode == 0:
-                    break
-            self._check(result, f"copy the backup {folder}", self.data)
-            self.data.chmod(0o700)
-            for stale in ("postmaster.pid", "postmaster.opts"):
-                (self.data / stale).unlink(missing_ok=True)
+        self._copy(folder, f"copy the backup {folder}")
 
     def run_tool(
         self,
@@ -291,6 +300,20 @@ class Cluster:
 
     def _answers_or_ended(self) -> bool:
         return not self.running() or (is_ready(self.data) and self.socket_path.exists())
+
+    def _copy(self, folder: Path, purpose: str) -> None:
+        """Copy a data folder into this cluster's own, which is empty. Raises SandboxError, which says for what `purpose`."""
+        variants = [["-a", "-c"], ["-a"]] if sys.platform == "darwin" else [["-a", "--reflink=auto"], ["-a"]]
+        tool = shutil.which("cp", path=os.defpath) or "cp"
+        with disk_errors(self.data):
+            for options in variants:  # a cp that does not know the first options fails before it copies anything
+                result = run_as(self.user, [tool, *options, f"{folder.absolute()}/.", str(self.data)], cwd=self.run_dir)
+                if result.returncode == 0:
+                    break
+            self._check(result, purpose, self.data)
+            self.data.chmod(0o700)
+            for stale in ("postmaster.pid", "postmaster.opts"):
+                (self.data / stale).unlink(missing_ok=True)
 
     def _make_folders(self) -> None:
         for folder in (self.data, self.run_dir):

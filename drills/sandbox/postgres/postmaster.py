@@ -19,7 +19,17 @@ import psutil
 from drills.clock import SystemClock, wait_until
 from drills.sandbox.postgres.runas import ServerUser, run_as
 
-_PROGRAMS = ("postgres", "postmaster", "initdb", "pg_basebackup", "pg_dump", "pg_dumpall", "pg_restore", "psql")
+_PROGRAMS = (
+    "postgres",
+    "postmaster",
+    "initdb",
+    "pg_resetwal",
+    "pg_basebackup",
+    "pg_dump",
+    "pg_dumpall",
+    "pg_restore",
+    "psql",
+)
 _SERVER = ("postgres", "postmaster")
 _IPC_RMID = 0  # <sys/ipc.h>, the same on Linux and macOS
 

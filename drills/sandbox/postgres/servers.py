@@ -49,6 +49,8 @@ class ClusterFactory:
         self._admin_password = secrets.token_urlsafe(24)
         self._folders = 0
         self._readable: dict[Binaries, Binaries] = {}
+        self._empty: dict[Binaries, Path] = {}
+        self._making = threading.Lock()
         self._lock = threading.Lock()
 
     def new_folder(self, prefix: str) -> Path:
@@ -67,6 +69,19 @@ class ClusterFactory:
             if binaries not in self._readable:
                 self._readable[binaries] = readable(binaries, self._user, self._state)
             return self._readable[binaries]
+
+    def create(self, cluster: Cluster) -> None:
+        """Create an empty cluster: initdb runs once for each PostgreSQL, and all are copies of that one. Raises SandboxError."""
+        with self._making:
+            if cluster.binaries not in self._empty:
+                first = self.new_cluster(self.new_folder("e"), cluster.binaries)
+                try:
+                    first.create()
+                except BaseException:
+                    shutil.rmtree(first.data, ignore_errors=True)
+                    raise
+                self._empty[cluster.binaries] = first.data
+        cluster.create_like(self._empty[cluster.binaries])
 
 
 class Servers:
@@ -102,6 +117,10 @@ class Servers:
         server = Server(self._clusters.new_cluster(self._clusters.new_folder("d"), usable), usable)
         self._servers[resource_id] = server
         return server
+
+    def create(self, server: Server) -> None:
+        """Create the empty data of a new server. Raises SandboxError."""
+        self._clusters.create(server.cluster)
 
     def remove(self, resource_id: str) -> None:
         """Kill a server and remove its data, after the work on it. The caller does not hold the data plane's lock."""

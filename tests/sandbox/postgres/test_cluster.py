@@ -21,7 +21,7 @@ from drills.sandbox.postgres.binaries import find
 from drills.sandbox.postgres.cluster import Cluster, prepare_state, setting_line, state_parent, sweep
 from drills.sandbox.postgres.folders import disk_errors
 from drills.sandbox.postgres.postmaster import alive, pid_of, server_processes
-from tests.support.cluster import cluster_in, default, module_state, running, state  # noqa: F401
+from tests.support.cluster import cluster_in, default, module_state, running, state, template  # noqa: F401
 
 postgres = pytest.mark.postgres
 
@@ -80,6 +80,30 @@ def test_a_restored_copy_has_what_was_there_at_the_backup(running: Cluster, modu
     assert scalar(running, "select count(*) from kept") == 1001
     with pytest.raises(SandboxError, match="expected an empty data folder"):
         copy.restore_from(module_state / "backups" / name)
+
+
+@postgres
+def test_clusters_that_are_made_alike_are_servers_of_their_own(running: Cluster, module_state: Path) -> None:  # noqa: F811
+    """Each copy of an empty cluster has an identifier that no other has, and for the rest what initdb gave the first."""
+    identifier = "select system_identifier from pg_control_system()"
+    found, began = {scalar(running, identifier)}, SystemClock().now().timestamp()
+    for number in (1, 2):
+        copy = cluster_in(module_state, running.binaries, f"{running.data.name}-like-{number}")
+        copy.create_like(template(running.binaries))
+        copy.start()
+        try:
+            own = scalar(copy, identifier)
+            assert isinstance(own, int)
+            assert int(began) <= own >> 32 <= SystemClock().now().timestamp(), "initdb's begin with the second as well"
+            found.add(own)
+            assert [scalar(copy, f"show {name}") for name in ("data_checksums", "wal_segment_size")] == ["on", "1MB"]
+            with copy.connect() as session:
+                session.execute("create table kept as select generate_series(1, 1000) as id")
+            copy.restart()
+            assert scalar(copy, "select count(*) from kept") == 1000
+        finally:
+            copy.kill()
+    assert len(found) == 3
 
 
 @postgres

@@ -287,6 +287,8 @@ def test_ten_instances_are_made_at_once(sandbox: RunningSandbox) -> None:
     assert len(ports) == 10
     for each in made:
         assert each.value("SELECT current_database()") == "app"
+    assert len({each.value("SELECT system_identifier FROM pg_control_system()") for each in made}) == 10
+    for each in made:
         each.rds.delete_db_instance(DBInstanceIdentifier=each.name, SkipFinalSnapshot=True)
     for each in made:
         eventually(each.gone, f"{each.name} to go", timeout=120)

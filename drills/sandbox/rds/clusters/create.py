@@ -59,7 +59,7 @@ class ClusterCreation:
         cluster, server = self._registration.add("CreateDBCluster", members, binaries)
 
         def build() -> None:
-            server.cluster.create()
+            self._plane.servers.create(server)
             server.cluster.start()
             roles.prepare_roles(server.cluster, str(cluster.master_username), password, database)
             server.cluster.stop()

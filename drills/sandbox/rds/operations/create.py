@@ -51,7 +51,7 @@ class Creation:
         server = self._plane.servers.add(db.dbi_resource_id, binaries)
 
         def build(settings: dict[str, str]) -> None:
-            server.cluster.create()
+            self._plane.servers.create(server)
             server.cluster.start(settings)
             roles.prepare_roles(server.cluster, str(db.master_username), password, database)
 
