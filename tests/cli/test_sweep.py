@@ -313,6 +313,21 @@ def test_the_table_fits_a_terminal() -> None:
     assert report_of(kept).exit_code == 0
 
 
+def test_no_name_is_broken_in_a_terminal_that_is_too_narrow_for_the_table() -> None:
+    """Each stands in a line of its own, with its kind and its time below, so that it can be searched for and copied."""
+    long = Leftover(
+        "db-cluster-parameter-group", f"drill-{RUN}-recovery-cluster-parameters-of-orders", ACCOUNT, "eu-central-1"
+    )
+    past = Swept(dataclasses.replace(long, run_id=RUN, expires="2026-11-19T09:00:00Z"), "past", NOON)
+    screen = Screen(width=80, record=True, file=io.StringIO())
+
+    show(report_of(past, dry_run=True), screen)
+
+    shown = screen.export_text().splitlines()
+    assert shown[2:4] == [long.id, "  cluster parameter group, 4 d 3 h over"]
+    assert max(map(len, shown)) <= 80
+
+
 @pytest.mark.parametrize("kind", get_args(ResourceKind))
 def test_each_kind_that_a_run_makes_is_shown(kind: ResourceKind) -> None:
     """It has a name for a person and for a list, the commands that show and remove it, and its way of being found."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +34,9 @@ NAMES: Mapping[ResourceKind, str] = {
     "ebs-volume": "volume",
     "efs-file-system": "file system",
 }
+
+
+_ANY = 10_000  # columns, of a terminal in which nothing is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def show(report: SweepReport, console: Console) -> None:
         asked = report.kinds.get(place, OF_DATABASES)
         console.print(printable(f"{place}: {_found(len(here), report.unlisted.get(place, ()), asked)}"))
         if here:
-            console.print(_table(here))
+            _list(here, console)
     for each in report.swept:
         if each.reason and not (report.dry_run and each.standing == "past"):
             console.print()
@@ -125,11 +129,22 @@ def _found(number: int, unlisted: Sequence[ResourceKind], asked: Sequence[Resour
     return f"{number or 'nothing'} found with a drill's name or tag among what could be listed; not listed: {kinds}"
 
 
+def _list(here: Sequence[Swept], console: Console) -> None:
+    """Print a table, or where a name would be broken in it, each name in a line of its own with the rest below."""
+    table = _table(here)
+    if Measurement.get(console, console.options.update(width=_ANY), table).maximum <= console.width:
+        console.print(table)
+        return
+    for each in here:
+        state, style = _state(each)
+        console.print(printable(each.leftover.id), soft_wrap=True)
+        console.print(Text(f"  {NAMES[each.leftover.kind]}, ").append(state, style=style))
+
+
 def _table(here: Sequence[Swept]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(no_wrap=True)
+    for _ in range(3):
+        table.add_column(no_wrap=True)
     for each in here:
         state, style = _state(each)
         table.add_row(NAMES[each.leftover.kind], printable(each.leftover.id), Text(state, style=style))
