@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drills.aws import session
 from drills.aws.session import Clients
@@ -18,6 +19,8 @@ from drills.history import forecasts
 from drills.model.finding import CheckResult
 from drills.preflight import judge
 from drills.preflight.facts import PreflightFacts
+from drills.preflight.kinds import file_system, table
+from drills.preflight.kinds.volume import QUOTAS
 from drills.preflight.read import read
 from drills.preflight.resource.judge import MANAGED
 from drills.preflight.sides import Sides
@@ -134,6 +137,23 @@ def test_a_key_that_is_disabled_is_foreseen(foreseen: Foreseen, word: str) -> No
 
     assert [each.found for each in results["key"].findings] == ["Disabled"] * len(arns)
     assert judge.exit_codes(tuple(results.values()))[0] == 11
+
+
+def test_the_sandbox_has_the_quotas_that_are_asked_for_and_no_others(foreseen: Foreseen) -> None:
+    """Those that nobody has raised are AWS's defaults; of another one it says that there is none, as AWS does."""
+    quotas = foreseen.reading.client("service-quotas")
+    codes = [
+        ("dynamodb", table.QUOTA),
+        (file_system.SERVICE, file_system.QUOTA),
+        *(("ebs", each) for each in QUOTAS.values()),
+    ]
+    for service, code in codes:
+        asked = {"ServiceCode": service, "QuotaCode": code}
+        applied = quotas.get_service_quota(**asked)["Quota"]
+        assert applied["Value"] == quotas.get_aws_default_service_quota(**asked)["Quota"]["Value"] > 0
+    for call in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
+        with pytest.raises(ClientError, match="NoSuchResourceException"):
+            call(ServiceCode="dynamodb", QuotaCode="L-00000000")
 
 
 def test_what_aws_refuses_to_say_is_not_known(foreseen: Foreseen) -> None:

@@ -22,6 +22,7 @@ from drills.recovery.volume.points import points_of, restore_metadata
 from drills.run import context
 from tests.support.accounts import HOME, Elsewhere, copied, document, new_account
 from tests.support.begun import open_run
+from tests.support.foreseen_requests import foreseen, sent
 from tests.support.kept import take
 from tests.support.sandbox import RunningSandbox
 
@@ -117,7 +118,9 @@ def test_a_volume_is_restored_from_a_vault_that_another_account_shares(
 ) -> None:
     """The copy lies where the drill restores, with what the point tells; what it was made of nobody can hold to the point."""
     drill = begin(f'volume = "{production.volume}"', production.shared)
+    wanted = foreseen(steady, drill)
     drill.recover()
+    assert sent(steady) == wanted
     record = load(tmp_path / "run")
     unverified = dict.fromkeys(("rpo", "settings", "lineage", "contents"), "not verified")
     assert outcomes(record) == {"recovery point": "met", "available": "met", "rto": "met"} | unverified
@@ -146,7 +149,9 @@ def test_a_file_system_is_restored_through_a_vault_that_a_team_has_approved(
     made = backup.create_restore_access_backup_vault(SourceBackupVaultArn=production.arn, BackupVaultName=name)
     steady.control.decide(made["RestoreAccessBackupVaultArn"], approved=True)
     drill = begin(f'file_system = "{production.file_system}"', (name, 'approval = "5m"'))
+    wanted = foreseen(steady, drill)
     drill.recover()
+    assert sent(steady) == wanted
     record = load(tmp_path / "run")
     unverified = dict.fromkeys(("rpo", "settings", "contents"), "not verified")
     assert outcomes(record) == {"recovery point": "met", "available": "met", "rto": "met"} | unverified

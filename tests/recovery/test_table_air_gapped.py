@@ -15,6 +15,7 @@ from drills.clock import SystemClock
 from drills.files import write_atomically
 from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
 from drills.model.record import RunRecord
+from drills.preflight import judge
 from drills.record import load
 from drills.recovery.resource.vault import WAITING
 from drills.recovery.table.drill import TableDrill
@@ -24,6 +25,7 @@ from drills.tables.manifest import to_json
 from drills.tables.read import ReadOptions, take_manifest
 from tests.support.accounts import HOME, Elsewhere, copied, new_account
 from tests.support.begun import open_run
+from tests.support.foreseen_requests import facts_of, foreseen, sent
 from tests.support.kept import take
 from tests.support.rds import eventually
 from tests.support.sandbox import RunningSandbox
@@ -110,7 +112,9 @@ def test_a_table_is_restored_from_a_vault_that_another_account_shares(
         name=production.vault, resourceArns=[production.arn], principals=[HOME]
     )
     drill = begin(production.vault, f'account = "{production.owner.account}"')
+    wanted = foreseen(steady, drill)
     restoration = drill.recover()
+    assert sent(steady) == wanted
     record = load(tmp_path / "run")
     assert set(outcomes(record).values()) == {"met"}, record.verdicts
     assert restored_from(record) == AIR_GAPPED
@@ -135,6 +139,7 @@ def test_a_drill_waits_for_the_approval_of_a_team_and_counts_that_wait(
         SourceBackupVaultArn=production.arn, BackupVaultName=name
     )
     drill = begin(name, 'approval = "5m"')
+    assert judge.foreseen(judge.judge(facts_of(steady, drill))) == "not known"  # whether the team approves
     with ThreadPoolExecutor(1) as pool:
         recovered = pool.submit(drill.recover)
         shown = eventually(lambda: _waiting(tmp_path / "run", recovered.done), "the wait to be shown")
