@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drills import record
-from tests.chaos import resources
+from tests.chaos import resources, run
 from tests.chaos.cases import (
     BEFORE,
     FURTHER,
@@ -173,6 +175,28 @@ def test_the_page_has_the_cells_that_are_kept(kind: Kind) -> None:
 
     assert len(results) > 40
     assert shown.partition(after)[2].strip() == made.partition(after)[2].strip()
+
+
+def test_a_part_of_the_cases_leaves_what_is_kept_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--only` neither forgets nor adds to the results that the page is written of."""
+    kept_of_volumes = tmp_path / "tried" / f"{VOLUME.kind}.jsonl"
+    kept_of_volumes.parent.mkdir()
+    kept_of_volumes.write_text('["one", "12", []]\n', encoding="utf-8")
+    monkeypatch.setattr(run, "KEPT", kept_of_volumes.parent)
+    monkeypatch.setattr(run, "PART", tmp_path / "only")
+
+    monkeypatch.setattr(run, "_worker", lambda *_: [])  # a case takes 20 seconds; what is kept is looked at here
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+
+    assert run.main(["--kind", VOLUME.kind, "--only", "KILL to user"]) == 1
+    assert kept_of_volumes.read_text(encoding="utf-8") == '["one", "12", []]\n'
+
+
+def test_a_part_of_no_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped `--only` does not look like a pass without violations."""
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--kind", VOLUME.kind, "--only", "KILLED"])
+    assert "expected a part of the id of a case after --only, such as KILL, found ['KILLED']" in capsys.readouterr().err
 
 
 @pytest.mark.sandbox
