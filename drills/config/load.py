@@ -7,7 +7,7 @@ is one ConfigError that names file, key and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +63,7 @@ __all__ = [
     "fleet_targets_of",
     "history_of",
     "load",
+    "only_target",
     "parse_table_policy",
     "target_of",
     "targets_of",
@@ -191,6 +192,16 @@ def target_of(path: Path | None, instance: str, kind: DatabaseKind = "instance")
     named = ConfigFile.read(path).targets()
     databases = ((name, target) for name, target in named.items() if target.is_database)
     return next((name for name, target in databases if (target.instance, target.kind) == (instance, kind)), None)
+
+
+def only_target(path: Path | None, is_meant: Callable[[Target], bool]) -> str | None:
+    """Return the name of the one target that a command can mean where nobody names one; `path` as for `load`.
+
+    None where drill.toml says which one it is, where several are meant, and where none is. Raises ConfigError.
+    """
+    file = ConfigFile.read(path)
+    meant = [name for name, target in file.targets().items() if is_meant(target)]
+    return meant[0] if len(meant) == 1 and file.drill().target is None else None
 
 
 def targets_of(path: Path | None) -> tuple[str, ...]:

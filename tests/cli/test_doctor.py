@@ -182,6 +182,22 @@ def test_a_target_that_is_no_database_is_judged_as_far_as_it_is_known(doctor: Do
     assert (whole, known["guards"]["state"], known["credentials"]["state"]) == (0, "ok", "ok"), known
 
 
+def test_the_only_database_of_a_plan_is_taken(doctor: Doctor) -> None:
+    """Nobody has to name it beside a table and a volume; of two databases neither is, and what drill.toml names is."""
+    others = (
+        '[targets.t]\ntable = "ttt"\nvault = "vault"\n[targets.v]\nvolume = "vol-0123456789abcdef0"\nvault = "vault"\n'
+    )
+    code, lines = doctor(others + TARGET)
+    assert code == 0
+    assert lines["configuration"]["found"].endswith("target orders of t, v, orders")
+
+    code, lines = doctor(others + TARGET + '[targets.b]\nvault = "vault"\n')
+    assert code == 2
+    assert "expected the name of a target, found none" in lines["configuration"]["found"]
+    _, lines = doctor('[drill]\ntarget = "t"\n' + others + TARGET)
+    assert "target t of" in lines["configuration"]["found"]
+
+
 def test_the_guards_of_a_table_ask_for_no_scratch_groups(tmp_path: Path) -> None:
     """Its restore takes none; that the lists of the profile allow something holds for it too."""
     toml = '[targets.orders]\ntable = "orders"\nvault = "vault"\n[profiles.aws]\naccounts = ["123456789012"]\n'

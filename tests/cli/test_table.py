@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from drills.cli.main import main
+from drills.cli.table import command
 from drills.tables.manifest import from_json
 from drills.tables.read import Pace, capacity_of
 from tests.support.clock import HandClock
@@ -127,6 +129,29 @@ def test_wrong_usage_is_named_before_anything_is_asked(
         code = int(ended.code or 0)
     assert code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "more", "target"),
+    [
+        ("orders", "", "a"),
+        ("orders-restored", "", "a"),
+        ("orders", '[targets.b]\ntable = "stock"\nvault = "vault"\n', "a"),
+        ("stock", '[targets.b]\ntable = "stock"\nvault = "vault"\n', "b"),
+        ("orders-restored", '[targets.b]\ntable = "stock"\nvault = "vault"\n', None),
+    ],
+)
+def test_the_target_of_a_table_needs_no_name_where_one_can_be_meant(
+    tmp_path: Path, table: str, more: str, target: str | None
+) -> None:
+    """The one of that table, else the only one of any table; a database beside it is none, and one that is named is taken."""
+    path = tmp_path / "drill.toml"
+    path.write_text(f'[targets.d]\nvault = "vault"\n[targets.a]\ntable = "orders"\nvault = "vault"\n{more}')
+
+    assert command._target(argparse.Namespace(config=str(path), table=table, target=None)) == target
+    assert command._target(argparse.Namespace(config=str(path), table=table, target="d")) == "d"
+    path.write_text(f'[drill]\ntarget = "d"\n{path.read_text()}')
+    assert command._target(argparse.Namespace(config=str(path), table=table, target=None)) is None
 
 
 def test_no_more_is_read_than_the_capacity_allows() -> None:

@@ -86,9 +86,8 @@ def _configuration(options: argparse.Namespace) -> tuple[Config | None, Line]:
 
     def look() -> Line:
         file = Path(options.config) if options.config else None
-        config = configuration.load(
-            file, profile=options.profile, target=options.target, environment=os.environ, tables=True
-        )
+        target = options.target or configuration.only_target(file, lambda each: each.is_database)
+        config = configuration.load(file, profile=options.profile, target=target, environment=os.environ, tables=True)
         loaded.append(config)
         where = config.file or "no drill.toml: the built-in sandbox"
         what = f"profile {config.profile_name} ({config.profile.kind}), target {config.target_name}"

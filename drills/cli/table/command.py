@@ -14,6 +14,7 @@ from drills.aws.remedies import explain
 from drills.cli.common import TARGET_OPTIONS, Command, check_output, help_texts, target_options, text_of_manifest
 from drills.cli.target import open_target
 from drills.clock import SystemClock
+from drills.config.load import only_target
 from drills.errors import COULD_NOT_RUN, VERIFICATION_FAILED, DrillError
 from drills.files import write_atomically
 from drills.model.finding import CheckResult
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     expected = _expected(options.against) if options.part == "verify" else None
     if expected is None:
         check_output(options.output)
-    reached = open_target(options, tables=True)
+    reached = open_target(argparse.Namespace(**vars(options) | {"target": _target(options)}), tables=True)
     side = reached.clients if expected is None else reached.restore
     client = side.client("dynamodb")
     try:
@@ -101,6 +102,13 @@ def run(options: argparse.Namespace) -> int:
             f"{explain(error, 'the rights that are needed are in docs/dynamodb.md')}"
         ) from error
     return _show(results, as_json=options.json)
+
+
+def _target(options: argparse.Namespace) -> str | None:
+    """Return the target that is meant: the one that is named, or that is of this table, or the only one of any; else None."""
+    path = Path(options.config) if options.config else None
+    of_it = only_target(path, lambda each: each.table == options.table)
+    return options.target or of_it or only_target(path, lambda each: each.table is not None)
 
 
 def _expected(path: str) -> manifest.TableManifest:
