@@ -6,7 +6,7 @@ A fact that could not be read is a `NotVerified` with the right that it needs. `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,12 +14,13 @@ from drills.aws.databases.kinds import INSTANCE, Kind
 from drills.aws.databases.requests import RestoreRequest
 from drills.aws.engine import Lifecycle
 from drills.model.engine import EngineSupport
-from drills.model.finding import CheckResult
+from drills.model.finding import CheckResult, Severity
 from drills.model.parity import NotVerified
 from drills.model.point import Choice, RecoveryPoint
 from drills.recovery.resource.vault import Vault
 
 Document = Mapping[str, Any]
+OF_VAULT_KEY = ("kms:Decrypt",)  # without which nobody reads what a key has encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,9 @@ class Rights:
 class KeyUse:
     """Who uses the keys of a restore: whose rights, by which actions, and through which service KMS sees it.
 
-    `arns` names those that are used in that one's name, None: each of them. Where `owned_by_aws` the point is under a key that AWS
-    owns, which nobody can see or disable.
+    `arns` names those that the copy is made with, None: each of them. Another one is that of a vault: the role that restores must
+    have access to it (AWS Backup developer guide, "Encryption for backups in AWS Backup"), and nothing says by which actions, so
+    that a role without is warned of. Where `owned_by_aws` the point is under a key that AWS owns, which nobody can see or disable.
     """
 
     rights: Rights
@@ -120,6 +122,12 @@ class KeyUse:
     service: str
     arns: frozenset[str] | None = None
     owned_by_aws: bool = False
+    severity: Severity = "error"
+
+    def of(self, arn: str) -> KeyUse:
+        """Return how one of the keys is used."""
+        made_with = self.arns is None or arn in self.arns
+        return self if made_with else replace(self, actions=OF_VAULT_KEY, severity="warning")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,9 @@ def judge(facts: PreflightFacts) -> CheckResult:
             continue
         judged.count()
         metadata = key.metadata if isinstance(key, Key) else None
-        enabled = judge_enabled(judged, arn, metadata)
-        if enabled and isinstance(key, Key) and (use.arns is None or arn in use.arns):
-            _usable(judged, facts, arn, key, use)
-    used = use.arns is None or not use.arns.isdisjoint(facts.keys)
-    return judged.result(
-        "the key is enabled and its policy lets the restore use it"
-        if used
-        else "the key is enabled, and AWS Backup uses it by itself"
-    )
+        if judge_enabled(judged, arn, metadata) and isinstance(key, Key):
+            _usable(judged, facts, arn, key, use.of(arn))
+    return judged.result("the key is enabled and its policy lets the restore use it")
 
 
 def _use(facts: PreflightFacts) -> KeyUse | None:
@@ -83,7 +77,7 @@ def _usable(judged: Judgement, facts: PreflightFacts, arn: str, key: Key, use: K
             f"prediction: {reason(denied[0])}" if by == "account" else "no statement of its policy, and no grant, does"
         )
         judged.find(
-            "error",
+            use.severity,
             arn,
             expected=f"to let {rights.principal} use it",
             found=why,

@@ -335,19 +335,38 @@ def test_a_key_is_used_by_the_role_that_restores_through_the_service_of_the_kind
         assert finding.expected == f"to let {RESTORES} use it"
 
 
-def test_a_key_of_the_vault_alone_need_be_enabled_and_no_more() -> None:
-    """AWS Backup has a grant of it; one that AWS owns is nobody's to disable."""
+def test_the_key_of_a_vault_has_to_be_enabled_and_one_that_the_role_may_not_use_is_warned_of() -> None:
+    """AWS says that the role must have access, and not by which actions; a key that AWS owns is nobody's to disable."""
     facts = with_policy()
     assert facts.resource
     assert facts.resource.key_use
-    by_itself = replace(facts.resource.key_use, arns=frozenset())
-    assert result_of(with_resource(facts, key_use=by_itself), "key").outcome == "met"
-    disabled = replace(facts, keys={KEY: replace(facts.keys[KEY], metadata={"KeyState": "Disabled"})})  # type: ignore[type-var]
-    assert result_of(with_resource(disabled, key_use=by_itself), "key").findings[0].found == "Disabled"
+    use = replace(facts.resource.key_use, arns=frozenset())
+    unused = with_resource(facts, key_use=use)
+    (finding,) = result_of(unused, "key").findings
+    assert (finding.severity, finding.expected) == ("warning", f"to let {RESTORES} use it")
+    assert judge.foreseen(judge.judge(unused)) == "accepted"
+    decrypt = {"Effect": "Allow", "Principal": {"AWS": RESTORES}, "Action": "kms:Decrypt", "Resource": "*"}
+    assert result_of(with_resource(with_policy(decrypt), key_use=use), "key").findings == ()
+    disabled = replace(unused, keys={KEY: replace(facts.keys[KEY], metadata={"KeyState": "Disabled"})})  # type: ignore[type-var]
+    assert result_of(disabled, "key").findings[0].found == "Disabled"
+    assert judge.foreseen(judge.judge(disabled)) == "refused"
 
-    owned = replace(with_resource(facts, key_use=replace(by_itself, owned_by_aws=True)), keys={})
+    owned = replace(with_resource(facts, key_use=replace(use, owned_by_aws=True)), keys={})
     assert "a key that AWS owns" in result_of(owned, "key").sentence
     assert judge.foreseen(judge.judge(owned)) == "accepted"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_role_is_asked_whether_it_may_decrypt_with_the_key_of_the_vault(word: str) -> None:
+    """Through the service of the kind, as AWS's own policy lets it; by no other action."""
+    vault_key = KEY.replace("1-2", "3-4")
+    asked = requests.of_job(KINDS[word], wanted(word, vault_keys=(vault_key,)))
+
+    (about,) = [each for each in asked if vault_key in each.resources]
+    assert (about.actions, about.context["kms:ViaService"]) == (
+        ("kms:Decrypt",),
+        f"{KINDS[word].service}.{REGION}.amazonaws.com",
+    )
 
 
 def test_only_types_of_volumes_whose_quota_has_a_known_code_are_asked_about() -> None:

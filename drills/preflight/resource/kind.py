@@ -23,7 +23,8 @@ class Wanted:
     """The restore that a drill would ask AWS Backup for now: of which point, by which role, and as what.
 
     `source` is what the target names; `tags` are those of the run, with the name where the copy has it as a tag. `keys` are the
-    ARNs of the keys that AWS Backup uses in the role's name, `lock` the parameter group that holds the target, "" without one.
+    ARNs of the keys that the copy is made with, and `vault_keys` that of a vault, which the point is under. `lock` is the parameter
+    group that holds the target, "" without one.
     """
 
     point: RecoveryPoint
@@ -35,6 +36,7 @@ class Wanted:
     account: str
     region: str
     keys: tuple[str, ...] = ()
+    vault_keys: tuple[str, ...] = ()
     lock: str = ""
 
     def arn(self, service: str, resource: str) -> str:

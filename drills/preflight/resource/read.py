@@ -160,7 +160,12 @@ class _Reader:
         used = self._used_keys(wanted)
         own = wanted.point.kms_key_id if wanted.point.encrypted and not owned else None
         keys = {each: read_key(self._there, each) for each in dict.fromkeys((*((own,) if own else ()), *used))}
-        wanted = dataclasses.replace(wanted, keys=tuple(arns_of({each: keys[each] for each in used})))
+        of_vault = {arn: key for arn, key in keys.items() if arn not in used}
+        wanted = dataclasses.replace(
+            wanted,
+            keys=tuple(arns_of({each: keys[each] for each in used})),
+            vault_keys=tuple(arns_of(of_vault)),
+        )
         role = self._restore_role(wanted)
         room = self._kind.room(self._there, wanted)
         if wanted.lock:
@@ -179,10 +184,9 @@ class _Reader:
         }
 
     def _used_keys(self, wanted: Wanted) -> tuple[str, ...]:
-        """Return the keys that are used in the role's name: the copy's, and that of a snapshot which the service itself keeps.
+        """Return the keys that the copy is made with: its own, and that of a snapshot which the service itself keeps.
 
-        A point that AWS Backup keeps is under the key of its vault, which AWS Backup has a grant of (AWS Backup developer guide,
-        "Encryption for backups in AWS Backup").
+        A point that AWS Backup keeps is under the key of its vault ("Encryption for backups in AWS Backup").
         """
         point, copy = wanted.point, self._kind.copy_key(wanted.metadata)
         own = point.kms_key_id if point.encrypted and point.arn.split(":")[2] != "backup" else None

@@ -8,6 +8,7 @@ Backup makes the copy in its name. What that needs is what AWS's own policy for 
 from __future__ import annotations
 
 from drills.aws.databases.kinds import INSTANCE
+from drills.preflight.facts import OF_VAULT_KEY
 from drills.preflight.resource.kind import BACKUP, ResourceKind, Wanted
 from drills.preflight.rights import Simulated
 
@@ -44,11 +45,10 @@ def _lock(wanted: Wanted) -> tuple[Simulated, ...]:
 
 def of_job(kind: ResourceKind, wanted: Wanted) -> tuple[Simulated, ...]:
     """Return those of the restore job, with the keys that it uses through the service."""
-    if not wanted.keys:
-        return kind.of_job(wanted)
     used = wanted.everywhere | {
         "kms:ViaService": f"{kind.service}.{wanted.region}.amazonaws.com",
         "kms:CallerAccount": wanted.account,
         "kms:GrantIsForAWSResource": True,
     }
-    return (*kind.of_job(wanted), Simulated(kind.key_actions, wanted.keys, used))
+    keys = ((kind.key_actions, wanted.keys), (OF_VAULT_KEY, wanted.vault_keys))
+    return (*kind.of_job(wanted), *(Simulated(actions, arns, used) for actions, arns in keys if arns))
