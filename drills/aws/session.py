@@ -300,6 +300,11 @@ def _service_models(folders: str | None = None) -> Loader:
     return create_loader(folders)
 
 
+def read_model(service: str) -> None:
+    """Read what botocore makes the clients of a service from, for all sessions of this process and of its copies."""
+    _isolated_session("none", "none", None).create_client(service, region_name="us-east-1")
+
+
 def _caller_session(profile: AwsProfile) -> botocore.session.Session:
     """Return the caller's credentials chain; the endpoints of AWS alone, also for the calls of the chain itself."""
     login.hide_output_of_helpers()

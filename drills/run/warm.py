@@ -1,7 +1,8 @@
 """Starts a command of a run as a copy of this process, which has loaded the modules that the commands need.
 
 Python and its modules take most of a second of a processor each time that a command starts them anew; the supervisor loads them
-once, while it waits for the local AWS. A copy keeps nothing else of it: it leads a group of its own, has no file open but its
+once, while it waits for the local AWS, and with them botocore's models of the services that each step asks. A copy keeps nothing
+else of it: it leads a group of its own, has no file open but its
 three, and takes signals as a new process does. On Linux alone: macOS's own libraries do not bear a copy that goes on in
 Python (https://github.com/python/cpython/issues/77906).
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -30,6 +32,8 @@ _OURS = frozenset({"drills.run.stage", "drills.run.guard", "drills.run.finish", 
 _OF_FEATURES = ("pytest", "gherkin.parser", "mako.lookup", "drills.run.cutover", "drills.run.posture")
 # in parts, so that a process that loads them one by one looks after its work in between
 _PARTS = ("pydantic", "psycopg", "boto3", "drills.config.load", "drills.aws.session", "drills.recovery.drill")
+# what a drill of a database asks most; EC2's and RDS's models are what takes long to read
+_SERVICES = ("rds", "ec2", "backup", "sts", "kms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,18 @@ class Loading:
     def __init__(self, commands: Sequence[Command]) -> None:
         names = [name for each in commands for name in _needed_by(each.argv)]
         self._left = [*_PARTS, *names] if names else []
+        self._services = list(_SERVICES) if names else []
 
     def load_next(self) -> bool:
-        """Load one more; False when nothing is left to load."""
+        """Load one more, or the model of one more service; False when nothing is left to load."""
         while self._left:
             name = self._left.pop(0)
             if name not in sys.modules:
                 _load((name,))
                 return True
+        if self._services:
+            _read_model(self._services.pop(0))
+            return True
         return False
 
 
@@ -88,6 +96,16 @@ def _load(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except Exception:
             continue
+
+
+def _read_model(service: str) -> None:
+    """Read what the clients of a service are made from; where that fails, it fails again in the command that needs it."""
+    try:
+        from drills.aws import session  # loads boto3, which a plan of other commands does not need
+
+        session.read_model(service)
+    except Exception:
+        return
 
 
 def start(
@@ -108,6 +126,7 @@ def _copy(command: Command, environment: Mapping[str, str], streams: Streams, um
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     reader, writer = os.pipe() if streams.stdin == subprocess.PIPE else (os.open(os.devnull, os.O_RDONLY), None)
+    gc.freeze()  # what is loaded is no garbage, and no copy need look for any in it, as pytest does at its end
     # a signal that comes meanwhile is for the copy to take as its own, and not by the handlers of this process
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:

@@ -73,7 +73,10 @@ def test_only_commands_of_ours_are_copies() -> None:
 
 
 def test_what_is_loaded_before_the_features_leaves_pytest_its_own() -> None:
-    """No step and no plug-in is loaded, whose assertions pytest rewrites as it loads them; then nothing is left to load."""
+    """No step and no plug-in is loaded, whose assertions pytest rewrites as it loads them; then nothing is left to load.
+
+    What botocore makes clients from is read, for every session and region.
+    """
     look = """
 import sys
 from drills.run import warm
@@ -83,6 +86,12 @@ loading = warm.Loading([Command("features", (sys.executable, "-m", "drills.run.l
 parts = 0
 while loading.load_next(): parts += 1
 print(parts > 5, *sorted(sys.modules))
+import botocore.loaders
+from drills.aws import session
+def read_again(*_): raise AssertionError("a model is read again")
+botocore.loaders.JSONFileLoader.load_file = read_again
+for service in ("rds", "ec2", "backup", "sts", "kms"):
+    session._isolated_session("key", "secret", None).create_client(service, region_name="eu-west-1")
 """
     done = subprocess.run(
         [sys.executable, "-c", look], cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=True
