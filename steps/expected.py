@@ -12,14 +12,15 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pytest_bdd.feature import get_features
-from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate, Step
+from typing import TYPE_CHECKING
 
 from drills.config.load import Config
 from drills.errors import ConfigError
 from drills.model.instance import OTHERS
 from drills.model.record import ExpectedPromise
+
+if TYPE_CHECKING:
+    from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate, Step
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 INDEX = Path(__file__).parent / "shipped.json"
@@ -56,6 +57,8 @@ def tags_not_run_in(tier: str) -> tuple[str, ...]:
 
 def read(folders: Iterable[Path]) -> tuple[Shipped, ...]:
     """Return the scenarios of the features below the folders. Raises what pytest-bdd raises for a feature that is none."""
+    from pytest_bdd.feature import get_features  # loads pytest, which the list of the shipped ones does not need
+
     features = get_features([str(folder) for folder in folders])
     return tuple(each for feature in features for each in _scenarios(feature))
 
@@ -65,7 +68,7 @@ def of_run(effective: Config, own: Sequence[Path]) -> tuple[ExpectedPromise, ...
 
     Those that the profile or the target leaves out are among them: they are skipped with that reason.
     """
-    found = (each for each in (*shipped(), *read(own)) if belongs(each.tags, effective))
+    found = (each for each in (*shipped(), *(read(own) if own else ())) if belongs(each.tags, effective))
     return tuple(ExpectedPromise(each.feature, each.name, each.recovers) for each in found)
 
 

@@ -16,15 +16,13 @@ from drills.model.policy import not_run_in
 from drills.model.record import Promise, PromiseOutcome
 from drills.record import Journal
 from drills.run import context, cutover
+from drills.run.plan import SELECTION_NAME
 from steps.expected import AFTERWARDS, CHECKOUT, CUTS_OVER, belongs, name_of_example, tags_not_run_in
 
 NEEDS_LEAVE = ("damages_backup", CUTS_OVER)
 EXAMPLE = "_pytest_bdd_example"  # the parameter in which pytest-bdd passes the values of an outline's example
 JOURNAL: pytest.StashKey[Journal] = pytest.StashKey()
 SKIPPED: pytest.StashKey[set[str]] = pytest.StashKey()  # the reasons with which this module skips scenarios
-SELECTION = (
-    "selection.json"  # in the folder of --drill-run: makes the session write the chosen scenarios there, and run none
-)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,20 +88,20 @@ def _turn(tags: Container[str]) -> tuple[bool, bool, bool]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Write down which scenarios would run, where that is what was asked for."""
     folder = session.config.getoption("--drill-run")
-    if folder is None or not (folder / SELECTION).exists():
+    if folder is None or not (folder / SELECTION_NAME).exists():
         return
     named = ((template_of(item), item) for item in session.items)
     chosen = [(template.feature.name, name_of(item, template)) for template, item in named if template]
     option = session.config.option
     runs = not (option.collectonly or option.setuponly or option.setupplan)
-    (folder / SELECTION).write_text(json.dumps({"chosen": chosen, "runs": runs}), encoding="utf-8")
+    (folder / SELECTION_NAME).write_text(json.dumps({"chosen": chosen, "runs": runs}), encoding="utf-8")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Run nothing where only the selection was asked for."""
     folder = session.config.getoption("--drill-run")
-    return True if folder is not None and (folder / SELECTION).exists() else None
+    return True if folder is not None and (folder / SELECTION_NAME).exists() else None
 
 
 @pytest.hookimpl(wrapper=True)

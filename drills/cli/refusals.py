@@ -14,7 +14,6 @@ from drills.record import RECORD_NAME, RUN_ID, load
 from drills.redaction import redact_seed
 from drills.run import context
 from drills.tables.manifest import from_json
-from steps import own
 
 
 def unread_seed(choices: context.RunOptions) -> str:
@@ -44,7 +43,10 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
             raise ConfigError(
                 f"--damage {kind}: expected a target that is a DynamoDB table, found a database: choose another kind"
             )
-    own.check(choices.own_features(effective), choices.own_steps(effective))
+    if (features := choices.own_features(effective)) or choices.own_steps(effective):
+        from steps import own  # loads pytest, which only features and steps of one's own need here
+
+        own.check(features, choices.own_steps(effective))
     choices.rules(effective)  # a rule that says nothing is refused now and not after the restore
     _check_manifest(effective)
     if not isinstance(effective.profile, SandboxProfile):

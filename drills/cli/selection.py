@@ -18,9 +18,8 @@ from drills.model.record import ExpectedPromise
 from drills.objectives import completeness
 from drills.redaction import redact_seed
 from drills.run import context
-from drills.run.plan import without_pytests
+from drills.run.plan import SELECTION_NAME, without_pytests
 from drills.run.raw import CUCUMBER, RAW
-from steps.promises import SELECTION
 
 WRONG_USAGE = 4  # pytest's exit code (docs.pytest.org, "Exit codes")
 LONGEST = 120.0  # seconds
@@ -44,9 +43,9 @@ def check(
         folder = Path(temporary)
         seed = redact_seed(choices.seed) if choices.seed else ""
         context.save(folder, dataclasses.replace(choices, seed=seed))
-        (folder / SELECTION).touch()
+        (folder / SELECTION_NAME).touch()
         status, said = _collect(folder, arguments)
-        told = (folder / SELECTION).read_text(encoding="utf-8")
+        told = (folder / SELECTION_NAME).read_text(encoding="utf-8")
     given = " ".join(arguments) or "the features"
     if status == WRONG_USAGE:
         raise ConfigError(f"-- {given}: expected arguments that pytest takes, found: {_reason(said)}")

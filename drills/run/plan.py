@@ -20,6 +20,7 @@ PLAN_NAME = ".plan.json"
 SERVICE_NAME = ".service.json"
 OUTCOME_NAME = ".outcome.json"
 CONTEXT_NAME = ".context.json"
+SELECTION_NAME = "selection.json"  # makes a session of pytest write the chosen scenarios there, and run none
 Kind = Literal["service", "step", "finally", "last", "unattended"]
 
 

@@ -88,8 +88,9 @@ def results(said: str) -> dict[str, dict[str, Any]]:
         (["--help"], {"psycopg", "pydantic", "pytest", *FOR_A_RUN}),
         (["verify", "--help"], FOR_A_RUN),
         (["manifest", "--help"], FOR_A_RUN),
+        (["run", "--help"], {"pytest", "pytest_bdd", "gherkin"}),
     ],
-    ids=("help", "verify", "manifest"),
+    ids=("help", "verify", "manifest", "run"),
 )
 def test_a_command_loads_what_it_needs_alone(arguments: list[str], unwanted: set[str]) -> None:
     """What a run, a configuration or a table on a terminal needs would be half of the time of a small comparison."""
