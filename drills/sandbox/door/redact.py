@@ -7,6 +7,7 @@ inside of a URL.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,6 +26,7 @@ _SECRET = re.compile(
 _PAIRS = {"name": "value", "key": "value", "parametername": "parametervalue"}
 
 
+@functools.lru_cache(4096)  # the members of AWS's answers are few, and each call has them again
 def is_secret(name: str) -> bool:
     """Return whether a value of this name is a secret; case and separators do not matter."""
     return bool(_SECRET.search(re.sub(r"[^a-z0-9]", "", name.lower())))
