@@ -28,8 +28,7 @@ pytest_plugins = [
     "steps.cutover",
     "steps.tables",
     "steps.dynamodb",
-    "steps.ebs",
-    "steps.efs",
+    "steps.storage",
     "steps.own",
 ]
 

@@ -96,9 +96,18 @@ def removal_command(resource: Resource) -> str:
         "dynamodb-table": f"dynamodb delete-table --table-name {resource.id}",
         "ebs-volume": f"ec2 delete-volume --volume-id {known or by_name}",
         "efs-file-system": f"efs delete-file-system --file-system-id {known or by_token}",
+        "s3-bucket": _emptied(resource.id, region),
         "secret": f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {resource.id}",
     }
     return f"aws {words[resource.kind]}{region}"
+
+
+def _emptied(bucket: str, region: str) -> str:
+    """Return the command that deletes a thousand versions of a bucket, and the bucket when these were all."""
+    query = "--query '{Objects: [Versions, DeleteMarkers][] | [].{Key: Key, VersionId: VersionId}}'"
+    versions = f"$(aws s3api list-object-versions --bucket {bucket} --max-items 1000 {query}{region})"
+    removed = f's3api delete-objects --bucket {bucket} --delete "{versions}"{region}'
+    return f"{removed}; aws s3api delete-bucket --bucket {bucket}"
 
 
 class _Removal:
@@ -304,6 +313,12 @@ def _remove_file_system(guard: Guard, mine: Mine) -> None:
     guard.change("efs:DeleteFileSystem", mine)
 
 
+def _remove_bucket(guard: Guard, mine: Mine) -> None:
+    """Delete all versions of the objects of a bucket, and the bucket; what a restore writes meanwhile when it is asked again."""
+    guard.empty(mine)
+    guard.change("s3:DeleteBucket", mine)
+
+
 def _tags_of_run(guard: Guard, mine: Mine) -> list[dict[str, str]]:
     return [{"Key": RUN_TAG, "Value": guard.run_id}, {"Key": "Name", "Value": mine.name}]
 
@@ -326,4 +341,5 @@ _REMOVALS: dict[ResourceKind, Callable[[Guard, Mine], object]] = {
     "dynamodb-table": _remove_table,
     "ebs-volume": _remove_volume,
     "efs-file-system": _remove_file_system,
+    "s3-bucket": _remove_bucket,
 }

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.aws.guarded.names import PREFIX
-from drills.aws.read import RUN_TAG, is_not_found, pages
+from drills.aws.read import RUN_TAG, error_code, is_not_found, pages
 from drills.aws.session import Clients
 from drills.errors import Refused
 from drills.model.instance import ResourceKind
@@ -170,6 +170,18 @@ def _file_systems(clients: Clients, name: str) -> list[Raw]:
     return [each for each in found if each["LifeCycleState"] != "deleted"]
 
 
+def _buckets(clients: Clients, name: str) -> list[Raw]:
+    """Return the bucket of that name where it is this account's: a name is one of all accounts. A run makes one with its tags."""
+    asked = {"Bucket": name, "ExpectedBucketOwner": clients.account}
+    try:
+        tags = clients.client("s3").get_bucket_tagging(**asked)["TagSet"]
+    except ClientError as error:
+        if error_code(error) != "NoSuchTagSet":
+            raise
+        tags = []
+    return [{"Name": name, "Tags": tags}]
+
+
 def _begun_by(run_id: str, job: Raw) -> bool:
     """Return whether a restore job of volumes was begun after the run was: the name says which job, and a record can be edited."""
     return job.get("ResourceType") in ("EBS", None) and job["CreationDate"] >= earliest_of(run_id)
@@ -206,6 +218,7 @@ _FINDERS: dict[ResourceKind, Callable[[Clients, str], list[Raw]]] = {
     "dynamodb-table": _tables,
     "ebs-volume": _volumes,
     "efs-file-system": _file_systems,
+    "s3-bucket": _buckets,
     "db-instance": lambda of, name: of.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"],
     "db-cluster": lambda of, name: of.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"],
     "db-cluster-snapshot": lambda of, name: of.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)[

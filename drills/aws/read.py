@@ -56,6 +56,7 @@ _NOT_FOUND = frozenset(
         "InvalidSnapshot.NotFound",
         "InvalidVolume.NotFound",
         "FileSystemNotFound",
+        "NoSuchBucket",
         "ResourceNotFoundException",
     }
 )

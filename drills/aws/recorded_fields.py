@@ -178,7 +178,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "backup.DescribeRestoreJob": ("RestoreJobId", _RESTORE_JOB),
         "backup.StartRestoreJob": (
             "RecoveryPointArn IamRoleArn IdempotencyToken Metadata(targetTableName encryptionType availabilityZone volumeType "
-            "volumeSize iops throughput encrypted file-system-id Encrypted PerformanceMode CreationToken newFileSystem)",
+            "volumeSize iops throughput encrypted file-system-id Encrypted PerformanceMode CreationToken newFileSystem "
+            "DestinationBucketName EncryptionType RestoreACLs)",
             "RestoreJobId",
         ),
         "ec2.DescribeVolumes": ("VolumeIds", f"Volumes({_VOLUME}) {_NEXT}"),
@@ -200,6 +201,23 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "MountTargets(MountTargetId SubnetId AvailabilityZoneName LifeCycleState) Marker NextMarker",
         ),
         "efs.DeleteFileSystem": ("FileSystemId", ""),
+        # of a bucket what it is: no key of an object, and no policy, which names accounts and roles
+        "s3.CreateBucket": (
+            f"Bucket ObjectOwnership CreateBucketConfiguration(LocationConstraint Tags{_TAGS})",
+            "Location BucketArn",
+        ),
+        "s3.GetBucketTagging": ("Bucket", f"TagSet{_TAGS}"),
+        "s3.GetBucketVersioning": ("Bucket", "Status MFADelete"),
+        "s3.GetPublicAccessBlock": (
+            "Bucket",
+            "PublicAccessBlockConfiguration(BlockPublicAcls IgnorePublicAcls BlockPublicPolicy RestrictPublicBuckets)",
+        ),
+        "s3.GetBucketOwnershipControls": ("Bucket", "OwnershipControls(Rules(ObjectOwnership))"),
+        "s3.PutBucketVersioning": ("Bucket VersioningConfiguration(Status)", ""),
+        "s3.ListObjectsV2": ("Bucket MaxKeys", "KeyCount IsTruncated"),
+        "s3.ListObjectVersions": ("Bucket", "IsTruncated"),
+        "s3.DeleteObjects": ("Bucket", ""),
+        "s3.DeleteBucket": ("Bucket", ""),
         # of a table what it is, and how much was read: no key and no value of an item, in no page's token either
         "dynamodb.DescribeTable": ("TableName", f"Table({_TABLE})"),
         "dynamodb.DeleteTable": ("TableName", f"TableDescription({_TABLE})"),

@@ -29,6 +29,8 @@ Side = Literal["source", "restore"]
 Tree = Mapping[str, Any]
 _TOKENS = frozenset({"NextToken", "Marker", "nextToken"})
 SET = "(set)"
+# one or two for each object of a bucket, and nothing in them but its key: what they told is in what was observed
+OF_SINGLE_OBJECTS = frozenset({"s3.HeadObject", "s3.GetObject"})
 FREE = ("Message", "message")  # members whose text is AWS's own prose, which may quote what somebody typed
 MORE = "(more)"  # in the place of a token for the next page
 _OWN = ("drills:", "aws:")
@@ -84,7 +86,8 @@ class CallRecorder:
             params, sent = context.pop(key, ({}, self._clock.now()))
             service = str(client.meta.service_model.service_name)
             operation = f"{service}.{event_name.rpartition('.')[2]}"
-            self._add(operation, params, parsed or {}, {"side": side, "region": region, "sent": sent})
+            if operation not in OF_SINGLE_OBJECTS:
+                self._add(operation, params, parsed or {}, {"side": side, "region": region, "sent": sent})
 
         def refused(event_name: str, exception: Exception, context: dict[str, Any], **_: Any) -> None:
             # the last answer to a call that is not repeated for its time is up

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from drills.config.load import Config, SandboxProfile
 from drills.errors import ConfigError, SeedError
 from drills.evidence.keys import read_public_key
-from drills.model.instance import COPIES
+from drills.model.instance import BUCKET, COPIES, OTHERS, TABLE
 from drills.objectives import verdicts
 from drills.record import RECORD_NAME, RUN_ID, load
 from drills.redaction import redact_seed
@@ -39,9 +40,9 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
         _check_resource(effective, choices)
         return
     for kind in choices.damage:
-        if kind in OF_TABLES:
+        if other := next((OTHERS[each] for each, kinds in DAMAGES.items() if kind in kinds), None):
             raise ConfigError(
-                f"--damage {kind}: expected a target that is a DynamoDB table, found a database: choose another kind"
+                f"--damage {kind}: expected a target that is {other.in_words}, found a database: choose another kind"
             )
     if (features := choices.own_features(effective)) or choices.own_steps(effective):
         from steps import own  # loads pytest, which only features and steps of one's own need here
@@ -64,12 +65,17 @@ def check(effective: Config, choices: context.RunOptions, *, reads_seed: bool = 
         _check_seed(choices, effective.profile.postgres)
 
 
-OF_TABLES = ("item", "attribute")  # the kinds of damage that the sandbox does to the recovery point of a table
+# the kinds of damage that the sandbox does to the recovery point of what is no database
+DAMAGES: Mapping[str, tuple[str, ...]] = {
+    TABLE: ("item", "attribute"),
+    BUCKET: ("object", "bytes", "truncated", "extra"),
+}
+OF_OTHERS = tuple(kind for kinds in DAMAGES.values() for kind in kinds)
 
 
 def _check_resource(effective: Config, choices: context.RunOptions) -> None:
     """Refuse what the drill of what is no database does not have, and what it lacks."""
-    word, damages = effective.target.in_words, OF_TABLES if effective.target.is_table else ()
+    word, damages = effective.target.in_words, DAMAGES.get(effective.target.record_kind, ())
     given = (
         ("--seed", choices.seed),
         ("--database", choices.database),
@@ -81,7 +87,7 @@ def _check_resource(effective: Config, choices: context.RunOptions) -> None:
     )
     for option, value in given:
         if value:
-            fits = "a database or a table" if option == "--damage" else "a database"
+            fits = "a database, a table or a bucket" if option == "--damage" else "a database"
             raise ConfigError(f"{option}: expected a target that is {fits}, found {word}: leave {option} out")
     if unknown := [each for each in choices.damage if each not in damages]:
         raise ConfigError(

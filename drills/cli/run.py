@@ -141,9 +141,9 @@ def _add_choices_of_the_drill(run: argparse.ArgumentParser) -> None:
         "--damage",
         metavar="KIND",
         action="append",
-        choices=(*DAMAGE, *refusals.OF_TABLES),
+        choices=(*DAMAGE, *refusals.OF_OTHERS),
         default=[],
-        help=f"sandbox: damage the backup before it is restored ({', '.join((*DAMAGE, *refusals.OF_TABLES))}); the drill must fail",
+        help=f"sandbox: damage the backup before it is restored ({', '.join((*DAMAGE, *refusals.OF_OTHERS))}); the drill must fail",
     )
 
 

@@ -1,6 +1,6 @@
 """What a copy's content is compared with: `[targets.NAME.manifests]`, the store that production's manifests are kept in and which
-of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read, and `[targets.NAME.vault_access]`, by
-whom the vault of what is no database is lent.
+of them a drill may take; `[targets.NAME.items]`, how the items of a DynamoDB table are read, `[targets.NAME.objects]`, which
+objects of an S3 bucket are restored and read, and `[targets.NAME.vault_access]`, by whom the vault of what is no database is lent.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from drills.config.evidence import StoreText
 from drills.config.table import Table
-from drills.config.values import Account, Name, PathText, Span
-from drills.model.instance import TABLE, OtherKind
+from drills.config.values import Account, Name, PathText, Span, refuse
+from drills.model.instance import BUCKET, TABLE, OtherKind
 
 # the keys of a target that mean something where it is no database; each other one is refused
 _OF_OTHERS = frozenset(
@@ -27,15 +27,18 @@ _OF_OTHERS = frozenset(
 # what no database has, and of what it is
 OF_NO_DATABASE = {
     "items": "of a DynamoDB table",
+    "objects": "of an S3 bucket",
     "vault_access": "of a DynamoDB table, an EBS volume or an EFS file system",
 }
-_OF_TABLES = {"items", "manifest"}
+_OF_ONE_KIND = {TABLE: {"items", "manifest"}, BUCKET: {"objects"}}
 
 
 def keys_of(kind: OtherKind) -> frozenset[str]:
     """Return the keys that a target of this kind can have. Pure."""
     more = {"posture", "acknowledged"} if kind.posture else set()
-    return _OF_OTHERS | {kind.key} | more | (_OF_TABLES if kind.record == TABLE else set())
+    none = set() if kind.foreseen else {"preflight"}
+    none |= {"vault_access"} if kind.record == BUCKET else set()  # no drill of one restores from a vault that is lent
+    return (_OF_OTHERS - none) | {kind.key} | more | _OF_ONE_KIND.get(kind.record, set())
 
 
 class ManifestStore(Table):
@@ -60,6 +63,26 @@ class TableItems(Table):
     capacity: Annotated[int, Field(ge=1)] | None = None
     segments: Annotated[int, Field(ge=1, le=64)] = 4
     consistent: bool = True
+
+
+def _prefix(raw: str) -> str:
+    """Return what the keys of objects begin with: AWS Backup restores a folder of a bucket."""
+    if not raw.endswith("/") or raw.startswith("/"):
+        raise refuse('a folder of the bucket, which ends in a slash and begins with none, such as "2026/"', raw)
+    return raw
+
+
+class BucketObjects(Table):
+    """Which objects of an S3 bucket are restored and compared, and how many are listed and read.
+
+    `prefix` None: all of them. `most` is how many versions of the source are listed, `read_mib` how many MiB of the copy, and as
+    many of the source, are read, and `readers` how many objects at once.
+    """
+
+    prefix: Annotated[Name, AfterValidator(_prefix)] | None = None
+    most: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    read_mib: Annotated[int, Field(ge=0)] = 1024
+    readers: Annotated[int, Field(ge=1, le=64)] = 8
 
 
 class VaultAccess(Table):

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from drills.config.acknowledged import KnownDifference, refuse_unjudged
 from drills.config.cutover import CutoverConfig
 from drills.config.limits import FEATURES_TIMEOUTS, Limit, Limits, LimitsTable, limits_of, wait_limit
-from drills.config.manifests import OF_NO_DATABASE, ManifestStore, TableItems, VaultAccess, keys_of
+from drills.config.manifests import OF_NO_DATABASE, BucketObjects, ManifestStore, TableItems, VaultAccess, keys_of
 from drills.config.objectives import SAMPLE_BUDGET, Allowances, NamedQuery, Scenario, TiersTable
 from drills.config.plan import PlanConfig
 from drills.config.posture import Parity, PostureConfig, PreflightConfig
@@ -25,6 +25,7 @@ from drills.config.values import (
     AURORA,
     NO_DRILLS,
     Account,
+    BucketName,
     Cidr,
     DatabaseId,
     Duration,
@@ -173,13 +174,14 @@ class Target(Table):
     """A protected database: source instance, vault, objectives, and what must be true of a copy of it.
 
     `instance` is the name of the database, also where it is an Aurora cluster, which the file names by `cluster`; and that of a
-    DynamoDB table, which the file names by `table`, or the id of an EBS volume, by `volume`, or of an EFS file system, by
-    `file_system`: these are no databases.
+    DynamoDB table, which the file names by `table`, of an S3 bucket, by `bucket`, or the id of an EBS volume, by `volume`, or of an
+    EFS file system, by `file_system`: these are no databases.
     """
 
     table: TableName | None = None
     volume: VolumeId | None = None
     file_system: FileSystemId | None = None
+    bucket: BucketName | None = None
     instance: DatabaseId
     cluster: InstanceId | None = None
     engine: Engine = "postgres"
@@ -210,6 +212,7 @@ class Target(Table):
     restore: RestoreConfig = RestoreConfig()
     cutover: CutoverConfig | None = None
     items: TableItems = TableItems()
+    objects: BucketObjects = BucketObjects()
     vault_access: VaultAccess = VaultAccess()
     tables: Annotated[Mapping[str, Annotated[TablePolicy, BeforeValidator(_policy)]], AfterValidator(_table_names)] = (
         Field(default_factory=no_entries)
@@ -237,7 +240,7 @@ class Target(Table):
     def _named_by_cluster(cls, raw: Any) -> Any:
         """Take a cluster's name for the name of the database, and its engine for Aurora's; or what is no database for it."""
         if isinstance(raw, Mapping) and (none := next((each for each in NO_DRILLS if each.key in raw), None)):
-            raise refuse(f"a database, a table, a volume or a file system; {none.why}", raw[none.key])
+            raise refuse(f"a database, a table, a volume, a file system or a bucket; {none.why}", raw[none.key])
         keys = ("cluster", *(kind.key for kind in OTHERS.values()))
         for key in keys[1:]:
             if isinstance(raw, Mapping) and isinstance(raw.get(key), str):
@@ -287,7 +290,7 @@ class Target(Table):
     def require_database(self, what: str) -> None:
         """Refuse what is no database to what is there for databases alone. Raises ConfigError with `what` at the beginning."""
         if other := self.other:
-            so_far = "drills, posture and preflight" if other.posture else "drills"
+            so_far = "drills, posture and preflight" if other.foreseen else "drills and posture"
             found = f'the {other.source} "{self.instance}": for {other.in_words} there are {so_far} so far'
             raise ConfigError(f"{what}: expected a target that is a database, found {found}: see {other.page}")
 

@@ -257,12 +257,10 @@ class NoDrill:
         return f"of {self.in_words} there are no drills: see docs/other-kinds.md for what to use instead"
 
 
-NO_DRILLS = (
-    NoDrill("bucket", "s3", "an S3 bucket"),
-    NoDrill("gateway_volume", "storagegateway", "a Storage Gateway volume"),
-)
+NO_DRILLS = (NoDrill("gateway_volume", "storagegateway", "a Storage Gateway volume"),)
 
 
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _TABLE, _VOLUME, _FILE_SYSTEM = r"[a-zA-Z0-9_.-]{3,255}", r"vol-(?:[0-9a-f]{8}|[0-9a-f]{17})", r"fs-[0-9a-f]{8,40}"
 
 
@@ -287,11 +285,19 @@ def _file_system_id(raw: str) -> str:
     return raw
 
 
-# an id or an ARN of what another key names (Service Authorization Reference, "Resource types" of EC2, EFS and DynamoDB)
+def _bucket_name(raw: str) -> str:
+    """Return the name of a general purpose bucket (S3 user guide, "General purpose bucket naming rules")."""
+    if not re.fullmatch(_BUCKET, raw):
+        raise refuse("the name of an S3 bucket: 3 to 63 lower-case letters, digits, - and .", raw)
+    return raw
+
+
+# an id or an ARN of what another key names (Service Authorization Reference, "Resource types" of EC2, EFS, DynamoDB and S3)
 _OF_ANOTHER_KEY = re.compile(
     rf"(?:arn:[\w-]+:ec2:[^:]*:\d*:volume/)?(?P<volume>{_VOLUME})"
     rf"|(?:arn:[\w-]+:elasticfilesystem:[^:]*:\d*:file-system/)?(?P<file_system>{_FILE_SYSTEM})"
     rf"|arn:[\w-]+:dynamodb:[^:]*:\d*:table/(?P<table>{_TABLE})"
+    rf"|arn:[\w-]+:s3:::(?P<bucket>{_BUCKET})"
 )
 _KINDS = {kind.key: kind.in_words for kind in OTHERS.values()}
 
@@ -374,6 +380,7 @@ InstanceId = Annotated[str, AfterValidator(_instance_id)]
 DatabaseId = Annotated[str, AfterValidator(_database_id)]
 VolumeId = Annotated[str, AfterValidator(_volume_id)]
 FileSystemId = Annotated[str, AfterValidator(_file_system_id)]
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
 TableName = Annotated[str, AfterValidator(_table_name)]
 Tags = Annotated[Mapping[str, str], AfterValidator(_tags)]
 Engine = Annotated[str, AfterValidator(_engine)]

@@ -1,7 +1,7 @@
 """What the run of a target proved, and what it leaves to trust, in plain words: a line of each in the scorecard. Pure.
 
 What is proved is read from the run's checks. What is taken on trust is what its checks left out, and what no drill of such a thing
-looks at (docs/dynamodb.md, docs/ebs.md).
+looks at (docs/dynamodb.md, docs/ebs.md, docs/efs.md, docs/s3.md).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _PROVED: Mapping[SourceKind, tuple[tuple[str, str], ...]] = MappingProxyType(
             ("available", "a file system can be made of the recovery point"),
             ("settings", "{n} settings are those of the source"),
         ),
+        "bucket": (("objects", "all {n} objects of the backup were read and are as they were"),),
     }
 )
 _UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
@@ -47,6 +48,7 @@ _UNSEEN: Mapping[SourceKind, tuple[str, ...]] = MappingProxyType(
         "table": ("that its indexes hold what it holds",),
         "volume": ("what is on it, and of when: no block was read", "that an instance can attach and mount it"),
         "file system": ("which files it has, and of when: nothing has mounted it",),
+        "bucket": ("its ACLs, older versions and the tags' values of its objects: none is restored or compared",),
     }
 )
 # by the words above

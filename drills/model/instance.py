@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 DatabaseKind = Literal["instance", "cluster"]
-SourceKind = Literal["instance", "cluster", "table", "volume", "file system"]  # what a target can be
+SourceKind = Literal["instance", "cluster", "table", "volume", "file system", "bucket"]  # what a target can be
 ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
 WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
 NEVER_MADE = "never made"  # the end of the note of what was certainly not made
@@ -27,6 +27,7 @@ ResourceKind = Literal[
     "dynamodb-table",
     "ebs-volume",
     "efs-file-system",
+    "s3-bucket",
 ]
 # An instance before its cluster, both before the groups they use; a security group stays in use until the instance's network
 # interface is gone.
@@ -44,6 +45,7 @@ REMOVAL_ORDER: tuple[ResourceKind, ...] = (
     "dynamodb-table",
     "ebs-volume",
     "efs-file-system",
+    "s3-bucket",
 )
 
 
@@ -54,7 +56,7 @@ class OtherKind:
     `record` is what the run record calls such a target, `source` the word for one, `in_words` the whole name with its article, and
     `page` the page about it; `makes` is what a point is restored to, and `there` AWS's word for one that is. `services` are those
     without which nothing is restored, `verdicts` is what a recovery is judged by, and `tag` marks the shipped scenarios about it.
-    `posture` names what is judged of one beside its backups (drills/posture/kinds/).
+    `posture` names what is judged of one beside its backups (drills/posture/kinds/), `foreseen` says whether preflight does.
     """
 
     record: str
@@ -67,6 +69,7 @@ class OtherKind:
     verdicts: tuple[str, ...]
     tag: str
     posture: tuple[str, ...] = ()
+    foreseen: bool = True
 
     @property
     def key(self) -> str:
@@ -74,7 +77,7 @@ class OtherKind:
         return self.source.replace(" ", "_")
 
 
-TABLE, VOLUME, FILE_SYSTEM = "dynamodb table", "ebs volume", "efs file system"
+TABLE, VOLUME, FILE_SYSTEM, BUCKET = "dynamodb table", "ebs volume", "efs file system", "s3 bucket"
 OTHERS: Mapping[str, OtherKind] = MappingProxyType(
     {
         each.record: each
@@ -121,6 +124,19 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
                 verdicts=("rto", "rpo", "available", "settings", "contents"),
                 tag="efs",
                 posture=("opt-in", "copies", "restore testing", "encryption"),
+            ),
+            OtherKind(
+                record=BUCKET,
+                source="bucket",
+                in_words="an S3 bucket",
+                page="docs/s3.md",
+                makes="s3-bucket",
+                there="COMPLETED",
+                services=("backup", "s3", "sts"),
+                verdicts=("rto", "rpo", "available", "settings", "objects"),
+                tag="s3",
+                posture=("opt-in", "copies", "restore testing", "versioning"),
+                foreseen=False,
             ),
         )
     }

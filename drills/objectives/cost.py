@@ -38,6 +38,7 @@ UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
         "dynamodb-table": "what a DynamoDB table costs, whose size and capacity are not known here",
         "ebs-volume": "what an EBS volume costs, whose type and size are not known here",
         "efs-file-system": "what an EFS file system costs, whose size is not known here",
+        "s3-bucket": "what an S3 bucket and the requests to it cost, which is not in the table of prices",
     }
 )
 _BILLED = frozenset({"db-instance", *(each.makes for each in OTHERS.values())})

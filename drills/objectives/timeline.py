@@ -38,6 +38,7 @@ STATUS_SOURCE: Mapping[SourceKind, str] = MappingProxyType(
         "table": "TableStatus, when own clock first saw it",
         "volume": "the volume's State, when own clock first saw it",
         "file system": "LifeCycleState, when own clock first saw it",
+        "bucket": "the Status of the restore job, when own clock first saw it",
     }
 )
 

@@ -114,6 +114,20 @@ VOLUME = Subject(
         "aws ec2 copy-snapshot --encrypted --kms-key-id KEY, and restore the source from that copy",
     ),
 )
+BUCKET = Subject(
+    word="bucket",
+    key="bucket",
+    one="a bucket",
+    arn="arn:aws:s3:::{name}",
+    protected="S3",
+    page="docs/s3.md",
+    unencrypted="back it up to a vault that has a key",
+    by_arn=(
+        "a selection by tag, which can be set of a restored bucket as well",
+        "a restored bucket has another name, under which it is not backed up",
+    ),
+    continuous=True,
+)
 FILE_SYSTEM = Subject(
     word="file system",
     key="file_system",

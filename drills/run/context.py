@@ -33,6 +33,7 @@ from drills.files import write_privately
 from drills.model.record import Expectation
 from drills.notebook import Notebook
 from drills.record import Journal
+from drills.recovery.bucket.drill import BucketDrill
 from drills.recovery.connect import NotResolved, Resolver
 from drills.recovery.drill import Drill
 from drills.recovery.file_system.drill import FileSystemDrill
@@ -312,6 +313,11 @@ def open_volume_drill(folder: Path, journal: Journal) -> VolumeDrill:
 def open_file_system_drill(folder: Path, journal: Journal) -> FileSystemDrill:
     """Return the drill of the run in this folder, of an EFS file system."""
     return FileSystemDrill(_with_role(open_setup(folder, journal), folder))
+
+
+def open_bucket_drill(folder: Path, journal: Journal) -> BucketDrill:
+    """Return the drill of the run in this folder, of an S3 bucket."""
+    return BucketDrill(_with_role(open_setup(folder, journal), folder))
 
 
 def _with_role(setup: Setup, folder: Path) -> Setup:

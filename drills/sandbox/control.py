@@ -27,12 +27,14 @@ from drills.sandbox.backup.models import POINT_STATUSES
 from drills.sandbox.base.errors import first_line
 from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.door.calls import CallLog
-from drills.sandbox.dynamodb.images import DAMAGES, TableImages
+from drills.sandbox.dynamodb.images import DAMAGES
 from drills.sandbox.postgres.cluster import Cluster
 from drills.sandbox.postgres.servers import Server
 from drills.sandbox.rds.backend import SandboxRDS
 from drills.sandbox.rds.clusters.models import SandboxCluster, SandboxClusterSnapshot
 from drills.sandbox.rds.instances import SandboxSnapshot
+from drills.sandbox.s3.images import DAMAGES as OF_BUCKETS
+from drills.sandbox.s3.images import BucketImages
 from drills.sandbox.seeds import damage, seed
 from drills.sandbox.seeds import load as seed_load
 from drills.sandbox.state import DataPlane
@@ -211,13 +213,13 @@ class Control:
 
     def _damage_snapshot(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         kinds, name = request.get("kinds"), _require_text(request, "snapshot")
-        of_table = self._point_of_table(name)
-        known = damage.KINDS if of_table is None else DAMAGES
+        images = self._backups.images_of(name)
+        known = damage.KINDS if images is None else OF_BUCKETS if isinstance(images, BucketImages) else DAMAGES
         if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(known):
             raise ConfigError(f"kinds must be a list of {', '.join(known)}, found {kinds!r}.")
-        if of_table is not None:
+        if images is not None:
             with self._plane.lock:
-                return [of_table.damage(name, kind) for kind in kinds]
+                return [images.damage(name, kind) for kind in kinds]
         with self._plane.lock:
             snapshot = self._find_snapshot(name)
             if snapshot.status != "available":
@@ -228,11 +230,6 @@ class Control:
         with stored.busy:
             damages = damage.damage(self._plane.snapshots.cluster_on(stored), tuple(kinds), stored.settings)
         return [dataclasses.asdict(each) for each in damages]
-
-    def _point_of_table(self, arn: str) -> TableImages | None:
-        """Return what keeps the data of a recovery point of a table; None where it is none."""
-        images = self._backups.images_of(arn)
-        return images if images is not None and arn in images else None
 
     def _decide(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Let the team of a vault for access approve it, or not."""

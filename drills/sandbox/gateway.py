@@ -37,6 +37,7 @@ from drills.sandbox.ec2 import backend as ec2
 from drills.sandbox.efs import backend as efs
 from drills.sandbox.rds import install as rds
 from drills.sandbox.rds.log_exports import LogExports
+from drills.sandbox.s3 import backend as s3
 from drills.sandbox.service import install as services
 from drills.sandbox.state import DataPlane
 
@@ -124,6 +125,7 @@ def install_services(plane: DataPlane) -> BackupAccounts:
     backups = install_backup(plane)
     ec2.install()
     efs.install()
+    s3.install()
     secret_store.install()
     kms.install(plane)
     policy_simulator.install()

@@ -217,6 +217,13 @@ def _file_systems(clients: Clients) -> Iterator[Leftover]:
             yield _of_its_name(each) if owned.has_no_tags(raw) else each
 
 
+def _buckets(clients: Clients) -> Iterator[Leftover]:
+    """Yield buckets with a drill's prefix, of this region: the tags of each are a call of their own."""
+    listed = pages(clients.client("s3"), "list_buckets", "Buckets", Prefix=PREFIX, BucketRegion=clients.region)
+    for raw in listed:
+        yield from _leftovers(clients, "s3-bucket", owned.find(clients, "s3-bucket", str(raw["Name"])), "Name")
+
+
 _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "db-instance": _instances,
     "db-cluster": _clusters,
@@ -231,4 +238,5 @@ _LISTS: Mapping[ResourceKind, Callable[[Clients], Iterator[Leftover]]] = {
     "dynamodb-table": _tables,
     "ebs-volume": _volumes,
     "efs-file-system": _file_systems,
+    "s3-bucket": _buckets,
 }

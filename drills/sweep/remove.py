@@ -79,6 +79,7 @@ def look_at(leftover: Leftover) -> str:
         "dynamodb-table": "dynamodb describe-table --table-name",
         "ebs-volume": "ec2 describe-volumes --volume-ids",
         "efs-file-system": "efs describe-file-systems --creation-token",
+        "s3-bucket": "s3api get-bucket-tagging --bucket",
     }
     by_identity = leftover.kind in ("security-group", "ebs-volume") and leftover.resource_id
     return f"aws {words[leftover.kind]} {by_identity or leftover.id} --region {leftover.region}"

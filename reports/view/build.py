@@ -37,6 +37,7 @@ _KEPT_BACK: Mapping[SourceKind, str] = MappingProxyType(
         "table": " It holds no key and no value of an item.",
         "volume": "",
         "file system": "",
+        "bucket": " It holds no content of an object, and of those that differ a few keys.",
     }
 )
 

@@ -17,6 +17,7 @@ THREATS = {
     "table loss": "the table and its items are lost",
     "volume loss": "the volume and what it holds are lost",
     "file system loss": "the file system and its files are lost",
+    "bucket loss": "the bucket and its objects are lost",
     "logical corruption": "data was deleted or damaged by a program or a person",
     "account or region loss": "the account or the region cannot be reached",
 }

@@ -18,6 +18,7 @@ COPIES: Mapping[SourceKind, str] = MappingProxyType(
         "table": "table (TableStatus)",
         "volume": "volume (State)",
         "file system": "file system (LifeCycleState)",
+        "bucket": "bucket (Status of its restore job)",
     }
 )
 

@@ -81,6 +81,7 @@ MADE: Mapping[str, tuple[str, dict[str, Any], ResourceKind, dict[str, Any], str]
         *({"DBClusterParameterGroupName": NAME}, ""),
     ),
     "rds:CreateDBInstance": ("DBInstanceIdentifier", {"DBInstance": INSTANCE}, "db-instance", INSTANCE, "db-NEW"),
+    "s3:CreateBucket": ("Bucket", {"Location": "/b"}, "s3-bucket", {"Name": NAME, "Location": "/b"}, ""),
     "secretsmanager:CreateSecret": (*("Name", {"ARN": "arn-1"}, "secret", {"Name": NAME, "ARN": "arn-1"}, ""),),
 }
 
@@ -98,6 +99,7 @@ def test_what_is_made_is_named_by_the_guard_and_proved_by_the_answer(operation: 
         "rds:CopyDBSnapshot": "copy_db_snapshot",
         "ec2:CreateSecurityGroup": "create_security_group",
         "secretsmanager:CreateSecret": "create_secret",
+        "s3:CreateBucket": "create_bucket",
         "rds:RestoreDBInstanceFromDBSnapshot": "restore_db_instance_from_db_snapshot",
         "rds:RestoreDBInstanceToPointInTime": "restore_db_instance_to_point_in_time",
         "rds:CreateDBParameterGroup": "create_db_parameter_group",
@@ -115,7 +117,7 @@ def test_what_is_made_is_named_by_the_guard_and_proved_by_the_answer(operation: 
     )
 
     given |= {"DBClusterIdentifier": NAME} if operation == "rds:CreateDBInstance" else {}
-    mine = guard_of(clock=clock, rds=service, ec2=service, secretsmanager=service).make(
+    mine = guard_of(clock=clock, rds=service, ec2=service, secretsmanager=service, s3=service).make(
         operation, scratch(), Other=1, **given
     )
 
@@ -407,7 +409,7 @@ def test_each_refusal_of_a_change_is_a_sentence() -> None:
         "rds:DeleteDBCluster, rds:DeleteDBClusterParameterGroup, "
         "rds:DeleteDBClusterSnapshot, rds:DeleteDBInstance, rds:DeleteDBParameterGroup, rds:DeleteDBSnapshot, "
         "rds:DeleteDBSubnetGroup, rds:ModifyDBCluster, rds:ModifyDBClusterParameterGroup, rds:ModifyDBInstance, "
-        "rds:ModifyDBParameterGroup, "
+        "rds:ModifyDBParameterGroup, s3:DeleteBucket, s3:DeleteObjects, s3:PutBucketVersioning, "
         "secretsmanager:DeleteSecret), "
         "found rds:FailoverDBCluster"
     )

@@ -29,7 +29,7 @@ from tests.support.clock import NOON, HandClock
 from tests.support.lossy import LossyAws
 from tests.support.models import mock_aws
 from tests.support.points import point_of
-from tests.support.tables import OF_FILE_SYSTEMS, OF_TABLES, OF_VOLUMES
+from tests.support.tables import OF_BUCKETS, OF_FILE_SYSTEMS, OF_TABLES, OF_VOLUMES
 
 RUN = "20261123-120000-abcd"
 NAMES = ScratchNames.of(RUN, "recovery")
@@ -413,7 +413,7 @@ def test_every_call_that_makes_or_removes_is_tried_here() -> None:
     tried = {f"{service}:{operation}" for service, operation in (*MAKING, *CHANGING, *REMOVING)}
 
     # and those of the modules beside, of clusters and of what is no database
-    others = OF_CLUSTERS | OF_TABLES | OF_VOLUMES | OF_FILE_SYSTEMS
+    others = OF_CLUSTERS | OF_TABLES | OF_VOLUMES | OF_FILE_SYSTEMS | OF_BUCKETS
     assert tried | others == {*rules.MAKES, *rules.CHANGES}
     assert {f"{service}:{operation}" for service, operation in POSTING} == permits.FREE["validator"]
 

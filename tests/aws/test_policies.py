@@ -44,6 +44,7 @@ TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"
 OTHER_FORMS = {"backup:StartRestoreJob": {"arn:${Partition}:ec2:${Region}::snapshot/${SnapshotId}"}}
 VOLUME = f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/vol-1"
 FILE_SYSTEM = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1"
+BUCKET, BUCKET_COPY = "arn:aws:s3:::invoices", "arn:aws:s3:::drill-20261123-120000-abcd-recovery"
 OWN_VOLUME = {"aws:ResourceTag/drills:run": "r", "aws:ResourceTag/Name": "drill-r-j"}
 NAMED = {"aws:RequestTag/drills:run": "r", "aws:RequestTag/Name": "drill-r-j"}
 TABLE_COPY = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/drill-20261123-120000-abcd-recovery"
@@ -219,6 +220,7 @@ LONGEST_VALUES = {
     "evidence_bucket": "a" * 63,
     "manifest_bucket": "a" * 63,
     "journal_bucket": "a" * 63,
+    "bucket": "a" * 63,
 }
 
 
@@ -374,6 +376,16 @@ DECISIONS: list[tuple[str, str, str, dict[str, str], bool]] = [
     ("efs", "elasticfilesystem:TagResource", FILE_SYSTEM, {"aws:RequestTag/drills:run": "r"}, False),
     ("efs", "backup:StartRestoreJob", f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:1", {}, True),
     ("efs", "backup:StartRestoreJob", f"{RDS}:snapshot:awsbackup:job-1", {}, False),
+    ("s3", "s3:DeleteBucket", BUCKET_COPY, {}, True),
+    ("s3", "s3:DeleteBucket", BUCKET, {}, False),
+    ("s3", "s3:DeleteObjectVersion", f"{BUCKET_COPY}/2026/a", {}, True),
+    ("s3", "s3:DeleteObjectVersion", f"{BUCKET}/2026/a", {}, False),
+    ("s3", "s3:DeleteObject", f"{BUCKET}/drill-a/b", {}, False),
+    ("s3", "s3:PutObject", f"{BUCKET_COPY}/2026/a", {}, False),
+    ("s3", "s3:PutBucketVersioning", BUCKET, {}, False),
+    ("s3", "s3:GetObjectVersion", f"{BUCKET}/2026/a", {}, True),
+    ("s3", "s3:GetObject", "arn:aws:s3:::of-others/a", {}, False),
+    ("s3", "backup:StartRestoreJob", f"arn:aws:backup:{REGION}:{ACCOUNT}:recovery-point:invoices-1", {}, True),
     ("dynamodb", "dynamodb:DeleteTable", TABLE_COPY, {}, True),
     ("dynamodb", "dynamodb:DeleteTable", TABLE, {}, False),
     ("dynamodb", "dynamodb:TagResource", TABLE, {}, False),

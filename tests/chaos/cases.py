@@ -88,6 +88,7 @@ VOLUME = Plan(
     requests=("StartRestoreJob",),
 )
 FILE_SYSTEM = replace(VOLUME, kind="file_system", title="an EFS file system")
+BUCKET = replace(VOLUME, kind="bucket", title="an S3 bucket", requests=("CreateBucket", "StartRestoreJob"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from tests.chaos.kinds.kind import LocalAws
+from tests.support.buckets import remove_bucket
 
 Removal = Callable[[], object]
 
@@ -42,7 +44,7 @@ def _of_rds(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
 
 
 def _beside(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
-    """Yield groups of EC2, secrets, tables, file systems and volumes.
+    """Yield groups of EC2, secrets, tables, file systems, buckets and volumes.
 
     A volume without a name has that of the restore job that has made it, a file system that of its creation token.
     """
@@ -58,6 +60,9 @@ def _beside(aws: LocalAws) -> Iterator[tuple[str, Removal]]:
     for raw in efs.describe_file_systems()["FileSystems"]:
         named = {"FileSystemId": raw["FileSystemId"]}
         yield f"efs-file-system {raw['CreationToken']}", _call(efs.delete_file_system, named)
+    s3 = aws.client("s3")
+    for raw in s3.list_buckets()["Buckets"]:
+        yield f"s3-bucket {raw['Name']}", partial(remove_bucket, s3, raw["Name"])
     volumes = ec2.describe_volumes()["Volumes"]
     jobs = aws.client("backup").list_restore_jobs()["RestoreJobs"] if volumes else []
     by_volume = {str(job.get("CreatedResourceArn")).rpartition("/")[2]: str(job["RestoreJobId"]) for job in jobs}

@@ -20,8 +20,8 @@ has a part below, written when its cases were tried (`tox -e chaos -- --kind tab
 
 After each drill these rules are held:
 
-- The source is unchanged: its description, and all that it holds: a manifest of the rows of a database, every item of a table; of
-  a volume and of a file system nobody reads what it holds.
+- The source is unchanged: its description, and all that it holds: a manifest of the rows of a database, every item of a table,
+  every version of the objects of a bucket; of a volume and of a file system nobody reads what it holds.
 - Nothing that the drill did not make is gone. What it made is gone too, or its record names it, and then its codes have 13.
 - It ended within its limits, with a documented exit code (or the signal that it was sent), and no process of it is left.
 - Its record fits the schema, says the same code, and has a reason where the code is not 0.

@@ -163,6 +163,7 @@ def test_who_acts_is_asked_of_sts(doctor: Doctor, monkeypatch: pytest.MonkeyPatc
         ('table = "orders"', "a DynamoDB table"),
         ('volume = "vol-0123456789abcdef0"', "an EBS volume"),
         ('file_system = "fs-0123456789abcdef0"', "an EFS file system"),
+        ('bucket = "invoices"', "an S3 bucket"),
     ],
 )
 def test_a_target_that_is_no_database_is_judged_as_far_as_it_is_known(doctor: Doctor, named: str, words: str) -> None:

@@ -16,14 +16,23 @@ import pytest
 from drills.aws import guards
 from drills.aws.guarded.guard import Guard, Protected
 from drills.aws.guarded.names import ScratchName
-from drills.aws.guarded.permits import FILE_SYSTEM_WRITES, INCIDENT, SCRATCH, TABLE_WRITES, VOLUME_WRITES, is_read
+from drills.aws.guarded.permits import (
+    BUCKET_WRITES,
+    FILE_SYSTEM_WRITES,
+    INCIDENT,
+    SCRATCH,
+    TABLE_WRITES,
+    VOLUME_WRITES,
+    is_read,
+)
 from drills.aws.guarded.rules import CHANGES, MAKES
 from drills.aws.session import Clients
 from drills.cli import main as cli
 from drills.cli.dry_run import facts as dry_run
 from drills.cli.dry_run import others
 from drills.config.load import Target
-from drills.model.instance import FILE_SYSTEM, OTHERS, TABLE, VOLUME, DatabaseKind
+from drills.model.instance import BUCKET, FILE_SYSTEM, OTHERS, TABLE, VOLUME, DatabaseKind
+from drills.recovery.bucket import restore as buckets
 from drills.recovery.file_system import restore as file_systems
 from drills.recovery.table import restore as tables
 from drills.recovery.volume import points as volumes
@@ -189,8 +198,11 @@ def test_each_call_that_changes_something_is_listed() -> None:
         for kind in kinds
     }
 
+    of_buckets = {*BUCKET_WRITES}
     of_kind = {TABLE: {*TABLE_WRITES}, VOLUME: {*VOLUME_WRITES}, FILE_SYSTEM: {*FILE_SYSTEM_WRITES}}
-    assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - set().union(*of_kind.values())
+    assert of["instance"] | of["cluster"] == {*MAKES, *CHANGES} - (INCIDENT - SCRATCH) - set().union(
+        of_buckets, *of_kind.values()
+    )
     assert of_kind == {
         kind: {
             each.replace("elasticfilesystem", "efs")  # as IAM calls it, and as boto3 does
@@ -198,7 +210,12 @@ def test_each_call_that_changes_something_is_listed() -> None:
             if not is_read(each)
         }
         for kind in OTHERS
+        if kind != BUCKET
     }
+    # of objects IAM asks about each one, and CreateBucket and DeleteObjects need rights more (tests/support/calls.json)
+    beside = {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketOwnershipControls", "s3:TagResource"}
+    allowed = {each for each in others.calls("infra/iam/s3.json") if not is_read(each)}
+    assert allowed == of_buckets - {"s3:DeleteObjects"} | beside
     assert not any("DBCluster" in each for each in of["instance"])
     assert {"rds:RestoreDBClusterFromSnapshot", "rds:CreateDBInstance", "rds:DeleteDBInstance"} <= of["cluster"]
 
@@ -245,6 +262,10 @@ restore = {{ backup_role_arn = "arn:aws:iam::000000000000:role/restore" }}
         (
             *("file_system", "fs-0123456789abcdef0", "file system drill-RUN-ID-recovery", "CreationToken"),
             "what an EFS file system costs",
+        ),
+        (
+            *("bucket", "invoices", "bucket drill-RUN-ID-recovery", "DestinationBucketName"),
+            "what an S3 bucket and the requests to it cost",
         ),
     ],
 )
@@ -306,7 +327,10 @@ def test_the_request_of_each_kind_is_that_which_its_drill_sends(monkeypatch: pyt
     of_file_system = {**dict.fromkeys(file_systems.METADATA, "told"), "newFileSystem": "true"}
     named_by = file_systems.COPIES.named_by
     guard.restore_named(ScratchName(others.RUN, "recovery"), named_by, "arn", "role", of_file_system)
+    of_bucket = buckets.metadata_of("invoices", None)
+    guard.restore_named(ScratchName(others.RUN, "recovery"), buckets.COPIES.named_by, "arn", "role", of_bucket)
     names = {"table": "orders", "volume": "vol-0123456789abcdef0", "file_system": "fs-0123456789abcdef0"}
+    names["bucket"] = "invoices"
     for (kind, name), request in zip(names.items(), sent, strict=True):
         target = Target.model_validate({kind: name, "vault": "vault"})
         foreseen = others.request(SimpleNamespace(target=target))  # type: ignore[arg-type]

@@ -246,7 +246,7 @@ REFUSED = [
     ('[targets.a]\nrt0 = "30m"', 'drill.toml: targets.a.rt0: unknown key; did you mean "rto"?'),
     (
         "[targets.a]\nzzz = 1",
-        "targets.a.zzz: unknown key; allowed here: table, volume, file_system, instance, cluster, engine, vault,",
+        "targets.a.zzz: unknown key; allowed here: table, volume, file_system, bucket, instance, cluster, engine, vault,",
     ),
     ('[targets.a]\nrt0 = "30m"\nvault = 3', "targets.a.rt0: unknown key"),
     (
@@ -283,7 +283,13 @@ REFUSED = [
     ('[targets.a]\nengine = "dsql"', "Aurora DSQL is not supported"),
     (f'[targets.a]\ninstance = "arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/x"', "Aurora DSQL is not supported"),
     ('[targets.a]\ninstance = "abc.dsql.eu-central-1.on.aws"', "Aurora DSQL is not supported"),
-    ('[targets.a]\nbucket = "orders"', "of an S3 bucket there are no drills: see docs/other-kinds.md"),
+    (
+        '[targets.a]\nbucket = "Orders"',
+        "expected the name of an S3 bucket: 3 to 63 lower-case letters, digits, - and .",
+    ),
+    ('[targets.a]\nbucket = "orders"\nvault = "v1"\nmanifest = "a"', "expected only what a bucket has"),
+    ('[targets.a]\nbucket = "orders"\nvault = "v1"\nobjects = { prefix = "2026" }', "expected a folder of the bucket"),
+    ('[targets.a]\ninstance = "orders"\nobjects = { most = 1 }', "expected no objects of a database"),
     (
         '[targets.a]\ngateway_volume = "vol-1"',
         "of a Storage Gateway volume there are no drills: see docs/other-kinds.md",
@@ -292,6 +298,7 @@ REFUSED = [
         (f'[targets.a]\ninstance = "{given}"', f'{kind} is named by another key: {key} = "{name}", found "{given[:40]}')
         for given, kind, key, name in (
             ("vol-0123456789abcdef0", "an EBS volume", "volume", "vol-0123456789abcdef0"),
+            ("arn:aws:s3:::orders", "an S3 bucket", "bucket", "orders"),
             ("vol-01234567", "an EBS volume", "volume", "vol-01234567"),
             ("fs-0123456789abcdef0", "an EFS file system", "file_system", "fs-0123456789abcdef0"),
             (f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/orders", "a DynamoDB table", "table", "orders"),
@@ -304,7 +311,6 @@ REFUSED = [
             ),
         )
     ),
-    ('[targets.a]\ninstance = "arn:aws:s3:::orders"', "of an S3 bucket there are no drills: see docs/other-kinds.md"),
     (
         f'[targets.a]\ninstance = "arn:aws:storagegateway:eu-central-1:{ACCOUNT}:gateway/sgw-1/volume/vol-1"',
         "of a Storage Gateway volume there are no drills",

@@ -10,7 +10,7 @@ import pytest
 from drills.errors import OBJECTIVE_MISSED, CheckUnavailable
 from drills.model.finding import Verdict
 from drills.record import Journal
-from steps import checks, dynamodb, ebs
+from steps import checks, dynamodb, storage
 from tests.support.example_record import green_drill
 
 WHY = "expected a usable recovery point of the table \"orders\" in vault 'v', there is none at all"
@@ -31,11 +31,11 @@ def test_without_a_recovery_point_the_objectives_fail_and_nothing_else_was_tried
     for check in ("items", "settings"):
         with pytest.raises(pytest.skip.Exception, match="not tried, since nothing was restored: expected a usable"):
             checks.assert_met(journal, check)
-    for step in (dynamodb.no_table_is_left, ebs.no_volume_is_left):
+    for step in (dynamodb.no_table_is_left, storage.no_volume_is_left):
         with pytest.raises(pytest.skip.Exception, match="not tried, since nothing was restored"):
             step(journal, ())
     with pytest.raises(pytest.skip.Exception, match="not tried, since nothing was restored"):
-        ebs.said_to_be_not_verified(journal, "contents")
+        storage.said_to_be_not_verified(journal, "contents")
 
 
 def test_a_verdict_that_is_missing_for_another_reason_is_no_skip(tmp_path: Path) -> None:
@@ -47,4 +47,4 @@ def test_a_verdict_that_is_missing_for_another_reason_is_no_skip(tmp_path: Path)
     with pytest.raises(AssertionError, match="found none"):
         dynamodb.no_table_is_left(journal, ())
     with pytest.raises(AssertionError, match="found none"):
-        ebs.said_to_be_not_verified(journal, "contents")
+        storage.said_to_be_not_verified(journal, "contents")

@@ -28,7 +28,7 @@ FLOORS = (
     ("checks/catalog", "checks/content"),
     ("checks/base",),
     ("config", "history"),
-    ("schedule", "objectives", "turns", "tables", "trees"),
+    ("schedule", "objectives", "turns", "tables", "trees", "buckets"),
     ("record", "sandbox_client"),
     ("model",),
     ("ground",),
@@ -37,7 +37,7 @@ FLOORS = (
 SANDBOX_FLOORS = (
     ("sandbox", "sandbox/standalone"),
     ("sandbox/backup",),
-    ("sandbox/rds", "sandbox/dynamodb", "sandbox/ec2", "sandbox/efs", "sandbox/service", "sandbox/door"),
+    ("sandbox/rds", "sandbox/dynamodb", "sandbox/ec2", "sandbox/efs", "sandbox/s3", "sandbox/service", "sandbox/door"),
     ("sandbox/state",),
     ("sandbox/seeds",),
     ("sandbox/postgres",),

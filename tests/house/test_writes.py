@@ -64,6 +64,13 @@ WRITES: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "drills/run/volume/stage.py": (STAGE, {"create_volume"}),
+    "drills/run/bucket/stage.py": (
+        STAGE,
+        {
+            *("create_bucket", "put_bucket_versioning", "put_bucket_policy", "put_bucket_lifecycle_configuration"),
+            *("put_object", "delete_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"),
+        },
+    ),
     "drills/run/file_system/stage.py": (
         STAGE,
         {"create_file_system", "create_access_point", "put_file_system_policy", "put_lifecycle_configuration"},

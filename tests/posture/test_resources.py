@@ -33,7 +33,7 @@ from tests.support.protected_resources import ProtectedResources, protected_reso
 
 pytestmark = pytest.mark.sandbox
 DENIED = NotVerified("AccessDenied: needs a right")
-WORDS = ("table", "volume", "file_system")
+WORDS = ("table", "volume", "file_system", "bucket")
 Change = Callable[[PostureFacts], PostureFacts]
 
 
@@ -282,7 +282,8 @@ def test_what_is_selected_by_tags_alone_is_backed_up_where_the_region_is_opted_i
         result = result_of(changed, "opt-in")
         return result.outcome, [each.severity for each in result.findings]
 
-    pattern = f"{facts.arn.rsplit('/', 1)[0]}/*"
+    before, kind, _ = facts.arn.rpartition("/" if "/" in facts.arn else ":")
+    pattern = f"{before}{kind}*"
     assert found(opted(facts, ListOfTags=TAGGED)) == ("met", [])
     assert found(opted(facts, False, ListOfTags=TAGGED)) == ("missed", ["error"])
     assert found(opted(facts, False, Resources=["*"])) == ("missed", ["error"])
@@ -544,7 +545,7 @@ def test_every_target_is_judged_whatever_becomes_of_another(
     judged = {each["target"]: (each["kind"], each["exit_code"]) for each in facts["targets"]}
     whole = {key: (key.replace("_", " "), 0) for key in WORDS}
     assert judged == {**whole, "gone": ("instance", 11)}
-    assert text.rstrip().endswith("4 targets: 3 as they should be; gone 11")
+    assert text.rstrip().endswith("5 targets: 4 as they should be; gone 11")
     assert cli.main(["posture", "--all", "--target", "table", *where]) == 2
     assert "expected no --target beside it" in capsys.readouterr().err
 

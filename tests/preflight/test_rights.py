@@ -103,7 +103,7 @@ def test_every_action_of_a_drill_is_asked_about(kind: Kind) -> None:
 def test_every_call_that_the_guard_lets_a_drill_make_is_asked_about(kind: Kind) -> None:
     """What the drill of a kind may send its role needs; tags need a right of their own (Amazon RDS User Guide, "Tagging")."""
     others = permits.OF_INSTANCES if kind is CLUSTER else permits.OF_CLUSTERS
-    others |= {*permits.TABLE_WRITES, *permits.VOLUME_WRITES, *permits.FILE_SYSTEM_WRITES}
+    others |= {*permits.TABLE_WRITES, *permits.VOLUME_WRITES, *permits.FILE_SYSTEM_WRITES, *permits.BUCKET_WRITES}
     reads = (*source_reads(kind), *copy_reads(kind), *SUBNET_READS, *KEY_ACTIONS, *COPY_KEY_ACTIONS)
 
     assert set(of_drill(kind)) - set(reads) == permits.SCRATCH - others | {"rds:AddTagsToResource"}

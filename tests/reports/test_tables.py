@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from drills.model.finding import CheckResult
-from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, VOLUME, Resource, ResourceKind, SourceKind, StatusChange
 from drills.model.price import Part
 from drills.model.record import Restoration, RunRecord, TargetSummary
 from drills.objectives import cost, timeline
@@ -18,6 +18,7 @@ KINDS: dict[SourceKind, tuple[str, ResourceKind]] = {
     "table": (TABLE, "dynamodb-table"),
     "volume": (VOLUME, "ebs-volume"),
     "file system": (FILE_SYSTEM, "efs-file-system"),
+    "bucket": (BUCKET, "s3-bucket"),
 }
 OF_RDS = (
     "DBInstanceStatus",

@@ -74,6 +74,8 @@ def clients_of(
         if isinstance(each, Service):
             each.of = name
     made = Clients(rds, nothing, ec2, nothing, logs, secretsmanager, nothing, REGION, ACCOUNT)
+    if s3 := changes.pop("s3", None):  # which Clients has no member for
+        changes["open_client"] = lambda _service, _region: s3
     return dataclasses.replace(made, **changes)
 
 

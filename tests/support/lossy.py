@@ -18,7 +18,7 @@ from drills.aws.session import SERVICES, Clients, client_config
 from drills.config.load import AwsProfile
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
-FURTHER = ("dynamodb", "efs")  # services that not every drill needs
+FURTHER = ("dynamodb", "efs", "s3")  # services that not every drill needs
 
 
 def _refused(status: int, code: str) -> Callable[[str], tuple[Any, Any]]:

@@ -37,6 +37,7 @@ VALUES = {
     "evidence_bucket": "orders-evidence",
     "manifest_bucket": "orders-manifests",
     "journal_bucket": "orders-journal",
+    "bucket": "invoices",
 }
 NAMES = (
     "air-gapped",
@@ -60,6 +61,7 @@ NAMES = (
     "posture",
     "posture-resources",
     "restore",
+    "s3",
     "sweep",
     "validator",
     "watch",
@@ -68,6 +70,16 @@ NAMES = (
 ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
 }
 

@@ -1,4 +1,4 @@
-"""A sandbox with a table, a volume and a file system that are protected as posture asks for, four days after they were."""
+"""A sandbox with a table, a volume, a file system and a bucket that are protected as posture asks for, four days later."""
 
 from __future__ import annotations
 
@@ -87,6 +87,15 @@ def make_file_system(clients: Clients, key: str) -> str:
     return str(made["FileSystemId"])
 
 
+def make_bucket(clients: Clients) -> str:
+    """A bucket that keeps versions, with an object; its name."""
+    s3, where = clients.client("s3"), {"LocationConstraint": clients.region}
+    s3.create_bucket(Bucket="invoices", CreateBucketConfiguration={**where, "Tags": [TAG]})
+    s3.put_bucket_versioning(Bucket="invoices", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="invoices", Key="a", Body=b"a")
+    return "invoices"
+
+
 @contextmanager
 def protected_resources(folder: Path) -> Iterator[ProtectedResources]:
     """One of each kind, selected by its tag; `folder` gets the drill.toml."""
@@ -98,7 +107,7 @@ def protected_resources(folder: Path) -> Iterator[ProtectedResources]:
         plan, role = protect(sandbox, clients)
         key = clients.kms.create_key()["KeyMetadata"]["Arn"]
         names = {"table": make_table(clients, key), "volume": make_volume(clients, key)}
-        names["file_system"] = make_file_system(clients, key)
+        names["file_system"], names["bucket"] = make_file_system(clients, key), make_bucket(clients)
         sandbox.control.forward(4 * DAY)
         eventually(lambda: _settled(clients, len(names)), "the points of the plan")
         config = folder / "drill.toml"

@@ -11,9 +11,10 @@ from tests.support.rds import ROLE, eventually
 from tests.support.sandbox import RunningSandbox
 
 VAULT = "table-vault"
-# what a run changes and removes of tables, of volumes, and of file systems
+# what a run changes and removes of tables, of volumes, of buckets, and of file systems
 OF_TABLES = {"dynamodb:DeleteTable", "dynamodb:TagResource"}
 OF_VOLUMES = {"ec2:CreateTags", "ec2:DeleteVolume"}
+OF_BUCKETS = {"s3:CreateBucket", "s3:PutBucketVersioning", "s3:DeleteObjects", "s3:DeleteBucket"}
 OF_FILE_SYSTEMS = {"efs:TagResource", "efs:DeleteFileSystem"}
 ITEMS: list[dict[str, Any]] = [
     {"id": {"S": "a"}, "at": {"N": "1"}, "note": {"S": "first"}},

@@ -26,6 +26,7 @@ IN_USE = frozenset(
         "ResourceInUseException",  # of DynamoDB, while a table is being made
         "VolumeInUse",
         "FileSystemInUse",  # somebody has made a mount target
+        "BucketNotEmpty",  # a restore still writes to it
     }
 )
 # what passes by itself: too many requests, and errors of AWS's own (botocore's "standard" retries, the common errors of AWS)

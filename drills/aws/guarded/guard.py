@@ -7,6 +7,7 @@ gives for the call is what the clients ask for (drills/aws/guarded/permits.py).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,6 +44,8 @@ from drills.model.record import RunRecord
 from drills.private_process import bare
 
 FRESH = 60.0  # seconds for which what AWS has just answered proves whose a thing is; afterwards it is read again
+
+EMPTIED_AT_ONCE = 100  # pages of a thousand versions, between two looks at the time that a clean-up has
 
 
 class NotOwn(Refused):
@@ -231,7 +234,23 @@ class Guard:
         if self._clock.monotonic() - mine.proved_at > FRESH:
             mine = self._prove_again(mine)
         check_place(self._clients)
-        return _send(self._clients, operation, {rule.parameter: mine.raw[rule.key], **parameters})
+        owner = {"ExpectedBucketOwner": self._clients.account} if operation.startswith("s3:") else {}
+        return _send(self._clients, operation, {rule.parameter: mine.raw[rule.key], **owner, **parameters})
+
+    def empty(self, mine: Mine) -> None:
+        """Delete what versions of objects a bucket of this run has, at most EMPTIED_AT_ONCE pages of them. ValueError elsewhere."""
+        if mine.kind != "s3-bucket":
+            raise ValueError(f"a {mine.kind} has no objects")
+        listed = self._clients.client("s3").get_paginator("list_object_versions")
+        pages = listed.paginate(Bucket=mine.raw["Name"], ExpectedBucketOwner=self._clients.account)
+        for page in itertools.islice(pages, EMPTIED_AT_ONCE):
+            found = (*(page.get("Versions") or ()), *(page.get("DeleteMarkers") or ()))
+            versions = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+            if not versions:
+                continue
+            answer = self.change("s3:DeleteObjects", mine, Delete={"Objects": versions, "Quiet": True})
+            for refused in answer.get("Errors") or ():
+                raise ClientError({"Error": {"Code": refused["Code"], "Message": refused["Message"]}}, "DeleteObjects")
 
     def extend(self, mine: Mine, expires: datetime) -> None:
         """Set the instant until which a sweep leaves a thing alone: the tag EXPIRES_TAG, and no other.
@@ -369,4 +388,5 @@ def why_elsewhere(raw: Raw, clients: Clients) -> str:
 def _tags_given(parameters: Mapping[str, Any]) -> Collection[tuple[str, str]]:
     """Return the tags of a request as pairs."""
     specified = (tag for each in parameters.get("TagSpecifications", ()) for tag in each.get("Tags", ()))
-    return {(str(tag["Key"]), str(tag["Value"])) for tag in (*parameters.get("Tags", ()), *specified)}
+    of_bucket = (parameters.get("CreateBucketConfiguration") or {}).get("Tags", ())
+    return {(str(tag["Key"]), str(tag["Value"])) for tag in (*parameters.get("Tags", ()), *specified, *of_bucket)}

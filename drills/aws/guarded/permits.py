@@ -62,7 +62,12 @@ TABLE_WRITES = ("backup:StartRestoreJob", "dynamodb:TagResource", "dynamodb:Dele
 VOLUME_WRITES = ("backup:StartRestoreJob", "ec2:CreateTags", "ec2:DeleteVolume")
 # and that of an EFS file system
 FILE_SYSTEM_WRITES = ("backup:StartRestoreJob", "efs:TagResource", "efs:DeleteFileSystem")
-SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES, *VOLUME_WRITES, *FILE_SYSTEM_WRITES}
+# and that of an S3 bucket
+BUCKET_WRITES = (
+    *("s3:CreateBucket", "s3:PutBucketVersioning", "backup:StartRestoreJob"),
+    *("s3:DeleteObjects", "s3:DeleteBucket"),
+)
+SCRATCH = frozenset(DRILL_WRITES) | {*TABLE_WRITES, *VOLUME_WRITES, *FILE_SYSTEM_WRITES, *BUCKET_WRITES}
 # an incident may have made a secret with the password of its copy
 SWEEP = SCRATCH | {"secretsmanager:DeleteSecret"}
 INCIDENT = SWEEP | {

@@ -41,6 +41,7 @@ _SECRET = Rule("secret", "SecretId", "ARN")
 _TABLE = Rule("dynamodb-table", "TableName", "TableName")
 _VOLUME: ResourceKind = "ebs-volume"
 _FILE_SYSTEM: ResourceKind = "efs-file-system"
+_BUCKET = Rule("s3-bucket", "Bucket", "Name")
 MAKES: Mapping[str, Rule] = {
     "ec2:CreateSecurityGroup": Rule("security-group", "GroupName", "GroupName"),
     "rds:CopyDBClusterSnapshot": _CLUSTER_COPY,
@@ -53,6 +54,7 @@ MAKES: Mapping[str, Rule] = {
     "rds:RestoreDBClusterToPointInTime": _CLUSTER,
     "rds:RestoreDBInstanceFromDBSnapshot": _INSTANCE,
     "rds:RestoreDBInstanceToPointInTime": _MOMENT,
+    "s3:CreateBucket": _BUCKET,
     "secretsmanager:CreateSecret": Rule("secret", "Name", "Name"),
 }
 CHANGES: Mapping[str, Rule] = {
@@ -77,6 +79,9 @@ CHANGES: Mapping[str, Rule] = {
     "rds:ModifyDBClusterParameterGroup": _CLUSTER_PARAMETERS,
     "rds:ModifyDBInstance": _INSTANCE,
     "rds:ModifyDBParameterGroup": _PARAMETERS,
+    "s3:DeleteBucket": _BUCKET,
+    "s3:DeleteObjects": _BUCKET,
+    "s3:PutBucketVersioning": _BUCKET,
     "secretsmanager:DeleteSecret": _SECRET,
 }
 # by which the time of a thing is set: the operation, the member that names the thing, and what of its description does
@@ -118,5 +123,6 @@ SOURCES: Mapping[ResourceKind, str] = {
     "dynamodb-table": "TableName",
     "ebs-volume": "VolumeId",
     "efs-file-system": "FileSystemId",
+    "s3-bucket": "Name",
 }
 RENAMES = frozenset({"NewDBInstanceIdentifier", "NewDBClusterIdentifier"})

@@ -101,7 +101,8 @@ def _other(config: Config) -> Line:
     """Look at what a drill of what is no database needs of drill.toml, as `drills run` does before it begins."""
     refusals.check(config, RunOptions())
     unseen = "whether its service answers, whether it and its recovery points are there, and the rights of the role"
-    looks = "drills posture and drills preflight do"
+    other = config.target.other
+    looks = "drills posture and drills preflight do" if other and other.foreseen else "drills posture does"
     words = f"{config.target.in_words}, configured for a drill; not looked at for one: {unseen}: {looks}"
     return Line("target", "ok", words)
 

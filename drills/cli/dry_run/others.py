@@ -9,8 +9,9 @@ from typing import Any
 from drills.aws.guarded.names import ScratchName
 from drills.aws.guarded.permits import is_read
 from drills.cli.common import CHECKOUT
-from drills.config.load import Config, SandboxProfile
-from drills.model.instance import FILE_SYSTEM, VOLUME, OtherKind
+from drills.config.load import Config, SandboxProfile, Target
+from drills.model.instance import BUCKET, FILE_SYSTEM, VOLUME, OtherKind
+from drills.recovery.bucket import restore as buckets
 from drills.recovery.file_system import restore as file_systems
 from drills.recovery.table import restore as tables
 from drills.recovery.volume import points as volumes
@@ -33,12 +34,15 @@ def request(effective: Config) -> dict[str, Any]:
     return {
         "RecoveryPointArn": f"that of the {target.sample.text} recovery point of {target.instance} in {vault}",
         "IamRoleArn": target.restore.backup_role_arn or "a role of the sandbox",
-        "Metadata": _metadata(kind),
+        "Metadata": _metadata(kind, target),
         "IdempotencyToken": token,
     }
 
 
-def _metadata(kind: OtherKind) -> dict[str, str]:
+def _metadata(kind: OtherKind, target: Target) -> dict[str, str]:
+    if kind.record == BUCKET:
+        told = buckets.metadata_of(target.instance, target.objects.prefix)
+        return {**told, buckets.COPIES.named_by: str(name_of(kind))}
     if kind.record == VOLUME:
         return dict.fromkeys(volumes.METADATA, "as the recovery point tells, else as the source has it")
     if kind.record == FILE_SYSTEM:

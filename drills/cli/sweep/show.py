@@ -33,6 +33,7 @@ NAMES: Mapping[ResourceKind, str] = {
     "dynamodb-table": "table",
     "ebs-volume": "volume",
     "efs-file-system": "file system",
+    "s3-bucket": "bucket",
 }
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from drills.config.load import Target
 from drills.errors import ConfigError
-from drills.posture.kinds import database, file_system, table, volume
+from drills.posture.kinds import bucket, database, file_system, table, volume
 from drills.posture.kinds.kind import SourceKind
 
-KINDS: tuple[SourceKind, ...] = (database.OF_INSTANCES, database.OF_CLUSTERS, table.KIND, volume.KIND, file_system.KIND)
+KINDS: tuple[SourceKind, ...] = (
+    *(database.OF_INSTANCES, database.OF_CLUSTERS, table.KIND, volume.KIND, file_system.KIND),
+    bucket.KIND,
+)
 
 
 def kind_of(target: Target) -> SourceKind:

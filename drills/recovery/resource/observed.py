@@ -1,10 +1,11 @@
-"""What the drill of a table or a volume observed, as the values that its pure judges take (drills/checks/observed.py)."""
+"""What the drill of what is no database observed, as the values that its pure judges take (drills/checks/observed.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from drills.buckets.objects import ObjectsSeen
 from drills.model.finding import NotChecked
 from drills.tables.fingerprint import Fingerprint
 
@@ -49,4 +50,4 @@ class LineageSeen:
     snapshots: tuple[dict[str, Any], ...]
 
 
-KINDS: tuple[type[Any], ...] = (CopySeen, SettingsSeen, ItemsSeen, LineageSeen)
+KINDS: tuple[type[Any], ...] = (CopySeen, SettingsSeen, ItemsSeen, LineageSeen, ObjectsSeen)

@@ -24,7 +24,7 @@ from drills.model.point import RecoveryPoint
 from drills.model.price import Part
 from drills.model.record import Restoration
 from drills.objectives import parts, timeline
-from drills.recovery.resource.points import progress_of
+from drills.recovery.resource.points import RestoreProgress, progress_of
 from drills.recovery.resource.vault import Drilled
 from drills.recovery.setup import Setup
 
@@ -33,10 +33,11 @@ from drills.recovery.setup import Setup
 class Copies:
     """How the copies of a kind are named, watched and tagged.
 
-    `state` is the member of a description that says how far one is, and `there` its value once it is restored; `tagging` is the
-    operation that tags one, and `too_early` the error by which AWS says that it takes no tags yet. `named_by` is the member of the
-    metadata that names one, "" of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too. `charged`
-    says what such a copy is billed by, of its description, the ARN of its point, and the GiB that were restored, None if not known.
+    `state` is the member of a description that says how far one is, and `there` its value once it is restored, both of the job
+    where the run makes a thing first and AWS Backup fills it: then `state` is "". `tagging` is the operation that tags one, and
+    `too_early` the error by which AWS says that it takes no tags yet. `named_by` is the member of the metadata that names one, ""
+    of a kind without names; with `name_tag` a copy gets the run's name as its tag `Name` too. `charged` says what such a copy is
+    billed by, of its description, the ARN of its point, and the GiB that were restored, None if not known.
     """
 
     kind: ResourceKind
@@ -109,7 +110,7 @@ class Restoring:
                 raise RestoreFailed(
                     f"expected AWS Backup to restore {what}, found the job {job} {progress.status}: {progress.message}: {told}"
                 )
-            there = self._is_there()
+            there = self._is_there(progress)
             self._charge(parts.gib_of(progress.size_bytes))
             return there and progress.status == "COMPLETED"
 
@@ -123,7 +124,12 @@ class Restoring:
             ) from error
         return self._restoration
 
-    def _is_there(self) -> bool:
+    def _is_there(self, progress: RestoreProgress) -> bool:
+        if not self._copies.state:  # made by the run, with its tags: the job alone tells how far it is
+            self._note(progress.status)
+            if progress.message and progress.status == self._copies.there:
+                self._setup.journal.append("notes", f"AWS Backup says of its restore: {progress.message}")
+            return progress.status == self._copies.there
         found = owned.find(self._setup.scratch_clients, self._copies.kind, self._made.id)
         status = str(found[0][self._copies.state]) if found else owned.RESTORING
         if status == owned.RESTORING:

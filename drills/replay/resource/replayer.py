@@ -8,12 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from drills.aws.guarded.names import ScratchName
+from drills.buckets import objects
+from drills.buckets.objects import ObjectsSeen
 from drills.model.finding import CheckResult
-from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME, WITH_SANDBOX, OtherKind
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, VOLUME, WITH_SANDBOX, OtherKind
 from drills.model.point import RecoveryPoint
 from drills.model.record import Expectation, Restoration, TargetSummary
 from drills.objectives import data_loss, recovery_time
 from drills.recovery import selection
+from drills.recovery.bucket import judged as buckets
+from drills.recovery.bucket import points as of_buckets
+from drills.recovery.bucket import settings as bucket_settings
 from drills.recovery.disaster import declare
 from drills.recovery.file_system import judged as file_systems
 from drills.recovery.file_system import settings as file_system_settings
@@ -84,6 +89,8 @@ class OtherReplayer(Replayer):
         elif self._kind.record == FILE_SYSTEM:
             named, vault = f"file-system/{target.instance}", str(target.vault)
             listed = resources.points_of(setup.clients, "EFS", named, vault, owner_of(setup))
+        elif self._kind.record == BUCKET:
+            listed = of_buckets.points_of(setup.clients, target.instance, str(target.vault))
         else:
             listed = of_volumes.points_of(setup.clients, target.instance, str(target.vault), owner_of(setup))
         known = next((each.point.lineage for each in self._of("recovery") if each.point), None)
@@ -96,6 +103,8 @@ class OtherReplayer(Replayer):
         instance = self.recovery.target.instance
         bare = dataclasses.replace(known, instance_id=instance, dbi_resource_id="", account="", region="")
         identity = self._told.table_id(instance) if self._kind.record == TABLE else instance
+        if self._kind.record == BUCKET:  # which has a name and no identity beside it
+            identity = "" if self._told.bucket(instance) else None
         if identity is None:
             return bare
         account, region = self.recovery.aws.account("source"), self.evidence.configuration.region
@@ -171,6 +180,8 @@ class OtherReplayer(Replayer):
         if self._kind.record == TABLE:
             return self._of_table(restoration, there, compared)
         self.outcome.hold(f"{what}.settings", self._beside_told(there, compared))
+        if self._kind.record == BUCKET:
+            return self._of_bucket(restoration, there, compared)
         unread, point = bool(self.evidence.seen(LossSeen)), restoration.point
         lent = point is not None and is_lent(self.recovery.target, point)
         if self._kind.record == FILE_SYSTEM:
@@ -192,13 +203,26 @@ class OtherReplayer(Replayer):
         expectation = self._expectation(restoration)
         return (*results, tables.compare_items(manifest, compared.found.get("key_schema"), items, expectation))
 
+    def _of_bucket(self, restoration: Restoration, there: CopySeen, compared: SettingsSeen) -> tuple[CheckResult, ...]:
+        results = (buckets.available(there), buckets.compare_settings(compared))
+        seen: ObjectsSeen | None = self._seen(ObjectsSeen, restoration.instance_id)
+        if seen is None:
+            return results
+        began = restoration.point.created_at if restoration.point else None
+        what = f"restorations[{restoration.instance_id}].objects"
+        self.outcome.compare(f"{what}.at", seen.at, began)
+        self.outcome.compare(f"{what}.expected", seen.expected is not None or seen.most is not None, compared.of_source)
+        return (*results, objects.judge(seen))
+
     def _beside_told(self, there: CopySeen, compared: SettingsSeen) -> Iterator[Difference]:
         """Yield where the settings that were judged are not those that AWS told; of tags the answers have digests alone."""
         source = self.recovery.target.instance if compared.of_source else ""
         for identity, judged in ((there.id, compared.found), (source, compared.expected or {})):
             described = self._described(identity) if identity else None
             if described is not None:
-                known = {name: value for name, value in judged.items() if name.split(".")[0] not in _TOLD_ELSEWHERE}
+                told = described if self._kind.record == BUCKET else judged
+                names = [name for name in told if name.split(".")[0] not in _TOLD_ELSEWHERE]
+                known = {name: judged.get(name, "") for name in names}
                 yield from between(f"settings of {identity}", known, described)
 
     def _described(self, identity: str) -> dict[str, str] | None:
@@ -206,6 +230,8 @@ class OtherReplayer(Replayer):
         if self._kind.record == FILE_SYSTEM:
             found = self._told.file_system(identity)
             return None if found is None else file_system_settings.of_description(found)
+        if self._kind.record == BUCKET:
+            return bucket_settings.of_told(self._told.bucket(identity) or {})
         told = self._told.volume(identity)
         return None if told is None else volume_settings.of_description(told)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills.model.instance import FILE_SYSTEM, TABLE, StatusChange
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, StatusChange
 from drills.recovery.resource.observed import CopySeen
 from drills.replay.differences import Difference
 
 _NO_TABLE = "ResourceNotFoundException"  # DynamoDB API reference, DescribeTable and ListTagsOfResource
+_NO_BUCKET = "NoSuchBucket"
 _STAGE = "stage"  # the process that sets the scene in the sandbox, and is no part of a drill
 
 
@@ -44,14 +45,27 @@ class Told:
         described = [each for each in self._file_systems() if each["FileSystemId"] == file_system]
         return next(reversed(described), None)
 
+    def bucket(self, bucket: str) -> dict[str, Mapping[str, Any]] | None:
+        """Return what S3 told first of a bucket, by operation; None of one that was gone, or never asked for."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for each in self._about(bucket):
+            if (each["error"] or {}).get("code") == _NO_BUCKET and not found:
+                return None
+            if each["answer"] is not None:
+                found.setdefault(str(each["operation"]), each["answer"])
+        return found or None
+
     def called(self, copy: str, seen: CopySeen) -> Iterator[Difference]:
         """Yield that AWS never called the copy so; a table is also read, one item of it."""
         states = self._states(copy, seen.id)
         if seen.state not in states:
             yield Difference(f"state of {seen.id}", seen.state, ", ".join(states) or "nothing")
-        read = [each for each in self._of("dynamodb.Scan") if each["parameters"].get("TableName") == copy]
-        if self.kind == TABLE and not any(each["error"] is None for each in read):
-            yield Difference(f"restorations[{copy}].checks[readable]", "met", "nothing: no item was asked for")
+        asked = {TABLE: ("dynamodb.Scan", "TableName", "readable"), BUCKET: ("s3.ListObjectsV2", "Bucket", "available")}
+        if self.kind in asked:
+            operation, member, check = asked[self.kind]
+            read = [each for each in self._of(operation) if each["parameters"].get(member) == copy]
+            if not any(each["error"] is None for each in read):
+                yield Difference(f"restorations[{copy}].checks[{check}]", "met", "nothing: nothing of it was asked for")
 
     def statuses(self, copy: str, recorded: Sequence[StatusChange]) -> Iterator[Difference]:
         """Yield each status of a copy that AWS never told."""
@@ -80,6 +94,9 @@ class Told:
             return str(found[0]["LifeCycleState"]) if found else ""
         if self.kind == TABLE:
             return self._last_of_table(name)
+        if self.kind == BUCKET:
+            asked = [each for each in self._about(name) if each["operation"] == "s3.GetBucketTagging"]
+            return "" if not asked or (asked[-1]["error"] or {}).get("code") == _NO_BUCKET else "there"
         listed = [each["answer"]["Volumes"] for each in self._of("ec2.DescribeVolumes") if each["answer"]]
         there = [each for each in (listed[-1] if listed else ()) if each["VolumeId"] == identity]
         return str(there[0]["State"]) if there else ""
@@ -105,11 +122,24 @@ class Told:
         if self.kind == TABLE:
             described = (each["answer"]["Table"] for each in self._tables(copy) if each["answer"])
             return list(dict.fromkeys(str(each["TableStatus"]) for each in described))
+        if self.kind == BUCKET:  # made by the run: its restore job alone tells how far it is
+            jobs = (each["answer"] for each in self._of("backup.DescribeRestoreJob") if each["answer"])
+            return list(dict.fromkeys(str(each["Status"]) for each in jobs))
         own = (each for each in self._volumes() if not identity or each["VolumeId"] == identity)
         return list(dict.fromkeys(str(each["State"]) for each in own))
 
     def _tables(self, name: str) -> Iterator[Mapping[str, Any]]:
         return (each for each in self._of("dynamodb.DescribeTable") if each["parameters"].get("TableName") == name)
+
+    def _about(self, bucket: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the calls of S3 that name a bucket."""
+        for each in self.calls:
+            if (
+                each["process"] != _STAGE
+                and each["operation"].startswith("s3.")
+                and each["parameters"].get("Bucket") == bucket
+            ):
+                yield each
 
     def _volumes(self) -> Iterator[Mapping[str, Any]]:
         for each in self._of("ec2.DescribeVolumes"):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from drills.aws.session import Clients
 from drills.config.file import ConfigFile
 from drills.config.load import Config, Target
-from drills.model.instance import FILE_SYSTEM, TABLE, VOLUME
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, VOLUME
 from drills.plural import counted
 
 ROLE = "drills-backup-role"
@@ -57,6 +57,8 @@ def _beside(effective: Config) -> dict[str, Target]:
 
 def arn_of(target: Target, clients: Clients) -> str:
     """Return the ARN of a target's source."""
+    if target.record_kind == BUCKET:  # a bucket's has neither region nor account
+        return f"arn:aws:s3:::{target.instance}"
     database = "rds", "cluster:" if target.cluster else "db:"
     service, before = _SERVICES.get(target.record_kind, database)
     return f"arn:aws:{service}:{clients.region}:{clients.account}:{before}{target.instance}"

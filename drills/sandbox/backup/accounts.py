@@ -15,6 +15,7 @@ from drills.sandbox.backup.scheduler import copy_missing_data
 from drills.sandbox.backup.service import BackupService
 from drills.sandbox.base.moto_backends import all_backends
 from drills.sandbox.dynamodb.images import TableImages
+from drills.sandbox.s3.images import BucketImages
 from drills.sandbox.state import DataPlane
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,11 @@ class BackupAccounts:
         """Return the recovery point with that ARN, whichever account and region it is in; None where there is none."""
         return next((point for each in self.services() if (point := each.points.find(arn))), None)
 
-    def images_of(self, arn: str) -> TableImages | None:
-        """Return what keeps the data of tables in the region of a recovery point; None where there is no such point."""
-        return next((each.region.dynamodb.images for each in self.services() if each.points.find(arn)), None)
+    def images_of(self, arn: str) -> TableImages | BucketImages | None:
+        """Return what keeps the data of a recovery point of a table or a bucket; None where it is none of these."""
+        region = next((each.region for each in self.services() if each.points.find(arn)), None)
+        known = () if region is None else (region.dynamodb.images, region.s3.images)
+        return next((images for images in known if arn in images), None)
 
     def run(self, until: datetime) -> None:
         """Do what has fallen due up to an instant, in every region. The plane's lock must be held."""

@@ -16,7 +16,7 @@ from moto.backup.exceptions import InvalidParameterValueException, InvalidReques
 from moto.ram.models import ResourceShare, ram_backends
 
 from drills.sandbox.backup.errors import AccessDeniedException
-from drills.sandbox.backup.kinds.protected import AURORA, FULLY_MANAGED, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, FULLY_MANAGED, RDS, S3
 from drills.sandbox.backup.models import AIR_GAPPED, RESTORE_ACCESS, RecoveryPoint, Vault
 from drills.sandbox.backup.points import Points
 from drills.sandbox.backup.region import Region
@@ -25,9 +25,10 @@ from drills.sandbox.backup.vaults import Vaults
 from drills.sandbox.rds.keys import Keys
 
 SHORTEST_DAYS = 7  # "The minimum value accepted is 7 days" (API reference, CreateLogicallyAirGappedBackupVault)
-# why a point is not copied into such a vault; the first two sentences are the sandbox's own
+# why a point is not copied into such a vault; the sentences without AWS's words are the sandbox's own
 INSTANCE = "RDS instances are not supported in a logically air-gapped vault."
 UNENCRYPTED = "Unencrypted Amazon Aurora clusters are not supported for logically air-gapped vault."
+NO_BUCKETS = "This sandbox keeps no S3 buckets in a logically air-gapped vault; AWS Backup does."
 UNDER_AWS_KEY = "Resources encrypted with AWS managed keys are not supported for copy to logically air-gapped vaults."
 
 
@@ -57,6 +58,8 @@ def refusal_of(vault: Vault, point: RecoveryPoint, keys: Keys) -> str:
         return ""
     if point.resource_type == RDS:
         return INSTANCE
+    if point.resource_type == S3:
+        return NO_BUCKETS
     if point.resource_type in FULLY_MANAGED:
         return ""
     if not point.kms_key_id:

@@ -1,8 +1,8 @@
 """Implements moto's backend of AWS Backup with the sandbox's own service.
 
 A recovery point of an RDS instance is a DB snapshot, and one of an Aurora cluster a DB cluster snapshot, of type `awsbackup`, named
-`awsbackup:job-<uuid>`; one of a DynamoDB table or an EFS file system is AWS Backup's own, one of an EBS volume a snapshot of EC2.
-Every operation that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
+`awsbackup:job-<uuid>`; one of a DynamoDB table, an EFS file system or an S3 bucket is AWS Backup's own, one of an EBS volume a
+snapshot of EC2. Every operation that is neither in drills/sandbox/backup/answers nor in moto answers with an error that names it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.s3.backend import of_account
 from drills.sandbox.state import DataPlane
 
 
@@ -49,7 +50,16 @@ class SandboxBackup(BackupBackend):
         assert isinstance(ec2, SandboxEC2)
         assert isinstance(efs, SandboxEFS)
         region = Region(
-            account_id, region_name, plane, rds, dynamodb, ec2, efs, ResourceTags(self.tagger), fast_forward
+            account_id,
+            region_name,
+            plane,
+            rds,
+            dynamodb,
+            ec2,
+            efs,
+            of_account(account_id),
+            ResourceTags(self.tagger),
+            fast_forward,
         )
         self.service = BackupService(region, find_region, self._report_plan_arns)
 

@@ -15,6 +15,7 @@ from drills.sandbox.backup.kinds.protected import (
     EBS,
     EFS,
     FULLY_MANAGED,
+    S3,
     NewPoint,
     Protected,
     name_of,
@@ -87,7 +88,7 @@ class BackupJobs:
     def stop(self, job_id: str) -> None:
         """StopBackupJob: "not supported for … Amazon Aurora … Amazon RDS" (API reference); of others it is absent."""
         kind = type_of(self.get(job_id).resource_arn)
-        if kind in (DYNAMODB, EBS, EFS):
+        if kind in (DYNAMODB, EBS, EFS, S3):
             raise NotImplementedError(f"StopBackupJob of the resource type {kind} is absent from this sandbox.")
         raise InvalidRequestException(f"Stopping a backup job is not supported for the resource type {kind}.")
 
@@ -95,8 +96,8 @@ class BackupJobs:
         """Raise AWS's error for an ARN that is not one of an existing resource of a type that is known here."""
         if not type_of(arn):
             raise InvalidParameterValueException(
-                f"This sandbox backs up RDS instances, Aurora clusters, DynamoDB tables, EBS volumes and EFS file "
-                f"systems only, not {arn}."
+                "This sandbox backs up RDS instances, Aurora clusters, DynamoDB tables, EBS volumes, EFS file systems and "
+                f"S3 buckets only, not {arn}."
             )
         if self._region.resources.find(arn) is None:
             raise ResourceNotFoundException(f"The resource {arn} does not exist.")

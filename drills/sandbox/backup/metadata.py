@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from moto.backup.exceptions import InvalidParameterValueException
 
-from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, RDS, S3
 from drills.sandbox.rds import limits
 
 _Readers: TypeAlias = tuple[tuple[Mapping[str, str], Callable[[str], Any]], ...]
@@ -72,6 +72,7 @@ NAMES = {
     DYNAMODB: "targetTableName",
     EBS: "availabilityZone",
     EFS: "CreationToken",
+    S3: "DestinationBucketName",
 }
 _MADE = {
     RDS: "new instance",
@@ -79,6 +80,7 @@ _MADE = {
     DYNAMODB: "new table",
     EBS: "zone of the volume",
     EFS: "new file system",
+    S3: "bucket to restore to",
 }
 _INSTANCE: _Readers = (
     (
@@ -162,4 +164,17 @@ _FILE_SYSTEM: _Readers = (
     ({"Encrypted": "encrypted", "newFileSystem": "new_file_system"}, _read_flag),
     ({"itemsToRestore": "items_to_restore"}, _read_list),
 )
-_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE, EBS: _VOLUME, EFS: _FILE_SYSTEM}
+_BUCKET: _Readers = (
+    (
+        {
+            "DestinationBucketName": "destination_bucket_name",
+            "EncryptionType": "encryption_type",
+            "KMSKey": "kms_key",
+            "RestoreTime": "restore_time",
+        },
+        str,
+    ),
+    ({"RestoreACLs": "restore_acls", "NewBucket": "new_bucket"}, _read_flag),
+    ({"ItemsToRestore": "items_to_restore"}, _read_list),
+)
+_READERS = {RDS: _INSTANCE, AURORA: _CLUSTER, DYNAMODB: _TABLE, EBS: _VOLUME, EFS: _FILE_SYSTEM, S3: _BUCKET}

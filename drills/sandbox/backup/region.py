@@ -14,6 +14,7 @@ from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.s3.backend import SandboxS3
 from drills.sandbox.state import DataPlane
 
 
@@ -79,6 +80,7 @@ class Region:
     dynamodb: SandboxDynamoDB
     ec2: SandboxEC2
     efs: SandboxEFS
+    s3: SandboxS3
     tags: ResourceTags
     fast_forward: FastForward
     tokens: IdempotencyTokens = field(default_factory=IdempotencyTokens)
@@ -99,7 +101,7 @@ class Region:
     @property
     def resources(self) -> Resources:
         """What can be backed up in this region."""
-        return Resources(self.rds, self.dynamodb, self.ec2, self.efs, self.plane)
+        return Resources(self.rds, self.dynamodb, self.ec2, self.efs, self.s3, self.plane)
 
     def point_arn(self, resource_arn: str, name: str) -> str:
         """Return the ARN of a resource's recovery point of that name in this region."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
-from drills.sandbox.backup.kinds.protected import AURORA, EBS, EFS, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, EBS, EFS, RDS, S3
 from drills.sandbox.backup.metadata import NAMES
 from drills.sandbox.backup.models import RecoveryPoint, RestoreJob, new_job_id
 from drills.sandbox.backup.points import Points
@@ -66,6 +66,8 @@ class RestoreTests:
         if kind == EFS:
             made = {"newfilesystem": "true", "encrypted": "true", "kmskeyid": "alias/aws/elasticfilesystem"}
             return {"file-system-id": metadata["file-system-id"], "performancemode": "generalPurpose", **made}
+        if kind == S3:
+            raise NotImplementedError("The inferred metadata of an S3 bucket are absent from this sandbox.")
         safe = {"DeletionProtection": "false"}
         safe |= {"MultiAZ": "false", "PubliclyAccessible": "false"} if kind == RDS else {}
         name = {NAMES[kind]: f"{TEST_PREFIX}-{secrets.token_hex(8)}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.chaos.kinds.bucket import Bucket
 from tests.chaos.kinds.cluster import Cluster
 from tests.chaos.kinds.file_system import FileSystem
 from tests.chaos.kinds.instance import Instance
@@ -11,4 +12,6 @@ from tests.chaos.kinds.kind import Kind
 from tests.chaos.kinds.table import Table
 from tests.chaos.kinds.volume import Volume
 
-KINDS: Mapping[str, Kind] = {each.plan.kind: each for each in (Instance(), Cluster(), Table(), Volume(), FileSystem())}
+KINDS: Mapping[str, Kind] = {
+    each.plan.kind: each for each in (Instance(), Cluster(), Table(), Volume(), FileSystem(), Bucket())
+}

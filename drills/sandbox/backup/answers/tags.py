@@ -5,7 +5,7 @@ from __future__ import annotations
 from moto.core.responses import ActionResult, EmptyResult
 
 from drills.sandbox.backup.answers.request import BackupRequest
-from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, FULLY_MANAGED, RDS
+from drills.sandbox.backup.kinds.protected import AURORA, DYNAMODB, EBS, EFS, FULLY_MANAGED, RDS, S3
 from drills.sandbox.backup.service import BackupService
 
 
@@ -31,7 +31,7 @@ class TagAnswers:
         return EmptyResult()
 
     def describe_region_settings(self) -> ActionResult:
-        """DescribeRegionSettings: every type here is opted in; tables and file systems are managed fully by AWS Backup."""
-        opted_in = {RDS: True, AURORA: True, DYNAMODB: True, EBS: True, EFS: True}
+        """DescribeRegionSettings: every type here is opted in; tables, file systems and buckets are managed fully by AWS Backup."""
+        opted_in = {RDS: True, AURORA: True, DYNAMODB: True, EBS: True, EFS: True, S3: True}
         managed = dict.fromkeys(FULLY_MANAGED, True)
         return ActionResult({"ResourceTypeOptInPreference": opted_in, "ResourceTypeManagementPreference": managed})

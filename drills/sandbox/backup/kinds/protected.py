@@ -12,6 +12,7 @@ DYNAMODB = "DynamoDB"
 EBS = "EBS"
 EFS = "EFS"
 RDS = "RDS"
+S3 = "S3"
 _TYPES = {
     ("rds", "db"): RDS,
     ("rds", "cluster"): AURORA,
@@ -21,18 +22,22 @@ _TYPES = {
 }
 # "Full AWS Backup management": their points are resources of AWS Backup, under the key of the vault (developer guide, "Feature
 # availability by resource" and "Encryption for backups in AWS Backup")
-FULLY_MANAGED = frozenset({DYNAMODB, EFS})
+FULLY_MANAGED = frozenset({DYNAMODB, EFS, S3})
 RestoreState: TypeAlias = Literal["running", "available", "failed"]
 
 
 def type_of(resource_arn: str) -> str:
-    """Return AWS Backup's type of a resource: `RDS`, `Aurora`, `DynamoDB`, `EBS` or `EFS`; empty for one of another service."""
+    """Return AWS Backup's type of a resource, such as `RDS` or `EFS`; empty for one of another service."""
     parts = resource_arn.split(":", 5)
+    if len(parts) == 6 and parts[2] == "s3":  # a bucket's ARN has its name alone
+        return S3
     return _TYPES.get((parts[2], parts[5].replace("/", ":").split(":")[0]), "") if len(parts) == 6 else ""
 
 
 def name_of(resource_arn: str) -> str:
-    """Return the name in the ARN of an instance, a cluster or a table, or the id of a volume or a file system."""
+    """Return the name in the ARN of an instance, a cluster, a table or a bucket, or the id of a volume or a file system."""
+    if type_of(resource_arn) == S3:
+        return resource_arn.split(":", 5)[5]
     return resource_arn.split(":", 5)[5].replace("/", ":", 1).partition(":")[2]
 
 

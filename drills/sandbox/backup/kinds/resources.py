@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
+from drills.sandbox.backup.kinds.buckets import Buckets
 from drills.sandbox.backup.kinds.databases import Databases
 from drills.sandbox.backup.kinds.file_systems import FileSystems
 from drills.sandbox.backup.kinds.protected import Kind, Late, NewPoint, Protected, RestoreState, Taken
@@ -15,6 +16,7 @@ from drills.sandbox.dynamodb.backend import SandboxDynamoDB
 from drills.sandbox.ec2.backend import SandboxEC2
 from drills.sandbox.efs.backend import SandboxEFS
 from drills.sandbox.rds.backend import SandboxRDS
+from drills.sandbox.s3.backend import SandboxS3
 from drills.sandbox.state import DataPlane
 
 
@@ -22,18 +24,26 @@ class Resources:
     """Everything in one region that can be backed up. A kind that is added gets its line in `_kinds`."""
 
     def __init__(
-        self, rds: SandboxRDS, dynamodb: SandboxDynamoDB, ec2: SandboxEC2, efs: SandboxEFS, plane: DataPlane
+        self,
+        rds: SandboxRDS,
+        dynamodb: SandboxDynamoDB,
+        ec2: SandboxEC2,
+        efs: SandboxEFS,
+        s3: SandboxS3,
+        plane: DataPlane,
     ) -> None:
         self._kinds: Mapping[str, Kind] = {
             "rds": Databases(rds, plane),
             "dynamodb": Tables(dynamodb, plane),
             "ec2": Volumes(ec2, plane),
             "elasticfilesystem": FileSystems(efs, plane),
+            "s3": Buckets(s3, plane, ec2.region_name),
         }
         self._held: Mapping[str, Container[str]] = {
             "elasticfilesystem": efs.images,
             "ec2": ec2.volume_images,
             "rds": rds.clusters_apart,
+            "s3": s3.images,
         }
 
     def _of(self, arn: str) -> Kind:
