@@ -176,7 +176,7 @@ def test_a_restore_is_given_a_new_file_system_as_the_point_or_the_source_tells()
         (
             "",
             ("run", "--damage", "item"),
-            "--damage: expected a target that is a database or a table, found an EFS file system",
+            "--damage: expected a target that is a database, a table or a bucket, found an EFS file system",
         ),
         ('volume = "vol-0123456789abcdef0"', ("run",), "a target is one thing"),
         ('manifest = "m.json"', ("run",), "only what a file system has"),

@@ -310,7 +310,10 @@ def test_another_snapshot_or_a_snapshot_of_another_volume_is_found() -> None:
     ("command", "said"),
     [
         (("backup", "--retain", "1d"), 'expected a target that is a database, found the volume "vol-'),
-        (("run", "--damage", "item"), "--damage: expected a target that is a database or a table, found an EBS volume"),
+        (
+            ("run", "--damage", "item"),
+            "--damage: expected a target that is a database, a table or a bucket, found an EBS volume",
+        ),
     ],
 )
 def test_what_a_volume_does_not_have_refuses_it_by_name(
