@@ -566,9 +566,9 @@ def test_whatever_aws_refuses_ends_the_drill_with_one_sentence(
 
 
 def test_a_declaration_that_aws_does_not_answer_is_a_sentence_too(staged: Staged, tmp_path: Path) -> None:
-    """A vault that does not exist is named."""
+    """A vault that does not exist is named, with its key, and with the vault that the backups of the source went to."""
     with (
         staged.drill(tmp_path, changes={"vault": "no-such-vault"}) as running,
-        pytest.raises(DrillError, match=r"AWS refused the request: .*no-such-vault"),
+        pytest.raises(DrillError, match=r'vault = "no-such-vault" .*the backup jobs of .* went to drilled-vault'),
     ):
         running.drill.declare_disaster()

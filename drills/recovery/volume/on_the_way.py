@@ -50,7 +50,7 @@ def made_of(setup: Setup) -> tuple[str, ...]:
 
 def note(setup: Setup, snapshots: Collection[str]) -> None:
     """Note each of these snapshots that lies in the account of the copies and was begun since the run was."""
-    clients, since = setup.scratch_clients, owned.earliest_of(setup.journal.record.owner)
+    clients = setup.scratch_clients
     for number in snapshots:
         try:
             found = [raw for raw in _named(clients, number) if raw.get("OwnerId") == clients.account]
@@ -59,7 +59,7 @@ def note(setup: Setup, snapshots: Collection[str]) -> None:
                 setup, f"whether the snapshot {number} was left in this account could not be read: {error_text(error)}"
             )
             continue
-        if any(raw["StartTime"] >= since for raw in found):
+        if any(raw["StartTime"] >= owned.earliest_of(setup.journal.record.owner) for raw in found):
             _add(
                 setup,
                 f"the restore has left the snapshot {number} in this account, begun since the run was: the volume of the run was "
