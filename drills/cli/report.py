@@ -25,6 +25,10 @@ examples:
   drills report merge shard-1 shard-2 -o merged                one fleet out of what its shares left
 """
 
+EXIT_CODES = """\
+exit codes: 0 the reports are written, or the controls shown, whatever the run or the fleet came to; 12 not all of them could be
+written; 2 wrong usage or configuration; of merge those of the fleet, as drills run --all has them"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `drills report`."""
@@ -109,5 +113,10 @@ def _refuse_sealed(into: Path) -> None:
 
 
 COMMAND = Command(
-    EXAMPLE, add_arguments, run, parents=(CONFIG_OPTIONS,), paths=("run", "folders", "output", "evidence", "config")
+    EXAMPLE,
+    add_arguments,
+    run,
+    EXIT_CODES,
+    parents=(CONFIG_OPTIONS,),
+    paths=("run", "folders", "output", "evidence", "config"),
 )

@@ -127,8 +127,11 @@ def _tone(code: int | None) -> str:
 # -- terminal ---------------------------------------------------------------------------------------------------------
 
 
-def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
-    """Print the scorecard: as a table, or below each other where the terminal has no room for one without breaking names."""
+def terminal(fleet: FleetRecord, folder: Path, console: Console, *, again: bool = False) -> None:
+    """Print the scorecard: as a table, or below each other where the terminal has no room for one without breaking names.
+
+    One that is shown again has the fleet's exit codes, which are not those of the command that shows it.
+    """
     made = _table(fleet)
     console.print()
     if made.__rich_measure__(console, console.options.update(max_width=_ENDLESS)).maximum <= console.width:
@@ -147,7 +150,7 @@ def terminal(fleet: FleetRecord, folder: Path, console: Console) -> None:
     for name in (SCORECARD, MARKDOWN, FLEET_NAME):
         console.print(Text(printable(words.show_path(folder / name)), "cyan"), soft_wrap=True, highlight=False)
     for line in exit_lines(fleet):
-        _say(console, f"exit code {line}")
+        _say(console, f"{'the fleet has exit code' if again else 'exit code'} {line}")
 
 
 def _table(fleet: FleetRecord) -> Table:

@@ -81,7 +81,7 @@ def is_fleet(folder: Path) -> bool:
 
 
 def show_again(folder: Path) -> int:
-    """Write and show the scorecard of a fleet again, from its record; 0. Raises DrillError."""
+    """Write and show the scorecard of a fleet again, from its record; 0, whatever the fleet came to. Raises DrillError."""
     held = work_folder.is_held(folder / "members")  # asked first: a fleet that ends meanwhile has its end in its record
     fleet = read = records.load(folder)
     left = Left((folder.absolute().parent.parent,))
@@ -95,7 +95,7 @@ def show_again(folder: Path) -> int:
     # else its own last scorecard may have been replaced by one from before
     if goes_on and records.load(folder) != read:
         return show_again(folder)
-    show.terminal(fleet, folder, Screen())
+    show.terminal(fleet, folder, Screen(), again=True)
     return 0
 
 
