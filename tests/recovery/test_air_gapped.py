@@ -13,10 +13,11 @@ from drills.aws import read as aws
 from drills.aws.databases.kinds import CLUSTER
 from drills.aws.session import Clients
 from drills.config.load import Target
-from drills.errors import ConfigError
-from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
+from drills.errors import COULD_NOT_RUN, ConfigError, DrillError
+from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS, Lineage
 from drills.model.point import USABLE
 from drills.recovery import vaults
+from drills.recovery.bucket.drill import BucketDrill
 from drills.recovery.setup import Setup
 from tests.support.points import POINT
 
@@ -94,3 +95,14 @@ def test_a_point_of_such_a_vault_is_shown_with_the_reason_and_never_chosen() -> 
     (point,) = aws.recovery_points(clients, "orders", "bunker", CLUSTER)
     assert (point.snapshot_id, point.status not in USABLE) == ("", True)
     assert point.status == "COMPLETED in a logically air-gapped vault, which no drill of a database restores from"
+
+
+def test_a_bucket_of_such_a_vault_ends_as_a_drill_that_could_not_run() -> None:
+    """Its run has begun, so that it is 12 and in the history: 2 is of what is refused before one begins."""
+    setup = setup_of({}, bucket="orders")
+    point = dataclasses.replace(POINT, vault="bunker", lineage=Lineage(vault_type=AIR_GAPPED))
+    with pytest.raises(
+        DrillError, match=r"^targets\.orders\.vault: expected a vault that buckets are restored from"
+    ) as refused:
+        BucketDrill(setup)._restore(point)
+    assert refused.value.exit_code == COULD_NOT_RUN

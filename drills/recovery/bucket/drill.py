@@ -6,7 +6,7 @@ from datetime import datetime
 
 from drills.buckets import objects
 from drills.buckets.read import ReadOptions, Side, compare
-from drills.errors import ConfigError
+from drills.errors import DrillError
 from drills.model.finding import CheckResult
 from drills.model.lineage import VAULTS_APART
 from drills.model.point import RecoveryPoint
@@ -42,7 +42,8 @@ class BucketDrill(ResourceDrill):
 
     def _restore(self, point: RecoveryPoint) -> Restoration:
         if point.lineage and (words := VAULTS_APART.get(point.lineage.vault_type or "")):
-            raise ConfigError(
+            # not ConfigError, whose code is that of a run which never began, and which no history has
+            raise DrillError(
                 f"targets.{self._setup.name}.vault: expected a vault that buckets are restored from, found {point.vault}, {words}: "
                 "a drill restores no S3 buckets from one yet: name the backup vault that its plan backs up into"
             )
