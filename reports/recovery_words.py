@@ -17,6 +17,8 @@ def compared_with(record: RunRecord) -> str:
     found = words.recovery(record)
     if found is None:
         return "nothing was restored"
+    if record.kind == "bucket" and any(each.name == "objects" and each.compared for each in found.checks):
+        return "its settings with those of the source as it is now, its objects with those that it had when it was backed up"
     if found.expectation == "none" and not record.is_of_database:
         return "its settings with those of the source, where that is there; its contents with nothing"
     return words.EXPECTATIONS[found.expectation]

@@ -103,9 +103,8 @@ def _point(record: RunRecord) -> str:
 def _compared(record: RunRecord) -> str:
     if not words.recovery_checks(record):
         return "no: no check was made"
-    left = {kind: len(each) for kind, each in gaps.gaps(record).items()}
-    told = ", ".join(gaps.counted(count, kind) for kind, count in left.items())
-    return f"no: {told}; {WHERE}" if left else "yes: nothing that this run meant to check was left out"
+    left = gaps.left_out(record)
+    return f"no: {left}; {WHERE}" if left else "yes: nothing that this run meant to check was left out"
 
 
 def not_compared(record: RunRecord) -> str:

@@ -30,8 +30,8 @@ def integrity(record: RunRecord) -> Block:
     checks = words.recovery_checks(record)
     expectation = recovery_words.compared_with(record)
     of_database = record.is_of_database
-    left = len(gaps.things_not_compared(record))
-    how = f"{left} things not compared, or not exactly (block 8)" if left else "in full"
+    left = gaps.left_out(record)
+    how = f"not in full: {left} (block 8)" if left else "in full"
     lead = facts(
         ("compared with", expectation),
         ("checks", words.check_counts(checks)),

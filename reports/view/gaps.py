@@ -8,6 +8,10 @@ from drills.model.finding import CheckResult, NotChecked, Verdict
 from drills.model.record import RunRecord
 from reports.words import recovery_checks
 
+OF_THE_COPY = "of the copy"  # the kind of gap that is the whole copy, or all that it holds
+# The checks that compare what a copy holds; of a volume and a file system it says that nobody read it.
+CONTENT = ("content", "items", "objects", "contents")
+
 
 def verdicts_beside_checks(record: RunRecord) -> list[Verdict]:
     """The verdicts that say something else than the recovery's checks, which have a table of their own."""
@@ -32,6 +36,8 @@ def things_not_compared(record: RunRecord) -> list[NotChecked]:
 
 def counted(number: int, kind: str) -> str:
     """A number of one of the kinds below in words: "1 check not verified"."""
+    if kind == OF_THE_COPY:
+        return "its content not compared"
     one = re.sub(r"\b(scenario|check|verdict|thing)s\b", r"\1", kind)
     return f"{number} {one if number == 1 else kind}"
 
@@ -52,6 +58,21 @@ def gaps(record: RunRecord) -> dict[str, list[NotChecked]]:
         ],
         "things not compared, or not exactly": things_not_compared(record),
     }
-    if not recovery_checks(record):
-        found["of the copy"] = [NotChecked("the restored copy", "no check was made in this run")]
+    if unread := _unread(record):
+        found[OF_THE_COPY] = [unread]
     return {kind: left for kind, left in found.items() if left}
+
+
+def _unread(record: RunRecord) -> NotChecked | None:
+    """Say that no check was made, or none that compares what the copy holds."""
+    checks = recovery_checks(record)
+    if not checks:
+        return NotChecked("the restored copy", "no check was made in this run")
+    if not any(each.name in CONTENT for each in checks):
+        return NotChecked("its content", "no check of this run compared what the copy holds")
+    return None
+
+
+def left_out(record: RunRecord) -> str:
+    """What was not verified and not compared, counted, in one line; "" where nothing was left out."""
+    return ", ".join(counted(len(left), kind) for kind, left in gaps(record).items())

@@ -19,6 +19,7 @@ def test_it_is_met_where_every_object_was_read_and_is_as_it_was() -> None:
     assert (result.outcome, result.compared, result.unverified) == ("met", 3, 0)
     assert "2 objects left out that were written while the backup went on" in result.sentence
     assert "1 object of the source came after it" in result.sentence
+    assert [each.what for each in result.not_checked] == ["2 objects"]
 
 
 @pytest.mark.parametrize("what", ["missing", "added", "content", "metadata", "encryption"])

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from drills.model.finding import NotChecked, Verdict
+from drills.buckets import objects
+from drills.model.finding import CheckResult, NotChecked, Verdict
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, VOLUME
 from drills.model.record import RunRecord
 from drills.record import from_json
+from drills.recovery.file_system import settings as file_system
+from drills.recovery.volume import settings as volume
 from reports import html, markdown, words
 from reports.view import gaps, removal
 from reports.view.build import report
@@ -62,7 +66,7 @@ def test_every_block_says_the_same_number(name: str) -> None:
     record = RECORDS[name]
     made = report(record)
     blocks = {each.number: each for each in made.blocks}
-    scope, unverified = dict(made.page.answers), gaps.gaps(record)
+    scope, unverified = dict(report(record).page.answers), gaps.gaps(record)
     count = sum(map(len, unverified.values()))
 
     assert scope["checks"] == rows(blocks[6])["checks"]
@@ -72,7 +76,7 @@ def test_every_block_says_the_same_number(name: str) -> None:
     verdicts = next((each.heading for each in blocks[6].folded if each.heading.startswith("Further verdicts")), "")
     stated = re.search(r"(\d+) not verified", verdicts)
     assert (int(stated[1]) if stated else 0) == len(unverified.get("further verdicts not verified", ()))
-    stated = re.match(r"(\d+) things", rows(blocks[6])["compared"])
+    stated = re.search(r"(\d+) things?", rows(blocks[6])["compared"])
     if words.recovery_checks(record):
         assert (int(stated[1]) if stated else 0) == len(unverified.get("things not compared, or not exactly", ()))
     listed = table_of(blocks[8], "Not checked")
@@ -129,3 +133,51 @@ def test_page_one_counts_what_was_not_compared(name: str) -> None:
     told = [line for line in report(record).page.untested if "(block 8 has the reasons): " in line]
 
     assert [line.split()[0] for line in told] == ([str(number)] if number else [])
+
+
+def of_kind(kind: str, *results: CheckResult) -> RunRecord:
+    """The green run as one of another kind, with these results of its copy alone, and of whose restore nothing is expected."""
+    record = green_drill()
+    assert record.target is not None
+    restorations = tuple(dataclasses.replace(each, checks=results, expectation="none") for each in record.restorations)
+    verdicts = tuple(Verdict(each.name, each.outcome, each.sentence, each.requirement) for each in results)
+    target = dataclasses.replace(record.target, kind=kind)
+    return dataclasses.replace(record, target=target, restorations=restorations, verdicts=verdicts, not_checked=())
+
+
+def block_six(record: RunRecord) -> Block:
+    """What was compared, with what, and how it came out."""
+    return next(each for each in report(record).blocks if each.number == 6)
+
+
+SETTINGS = CheckResult("settings", "met", "9 settings compared with the source", compared=9)
+READ = CheckResult("objects", "met", "3 objects restored, 3 expected", compared=3)
+UNREAD = {
+    "": CheckResult("content", "not verified", "no manifest"),
+    TABLE: CheckResult("items", "not verified", "no manifest"),
+    VOLUME: volume.contents(),
+    FILE_SYSTEM: file_system.contents(),
+    BUCKET: objects.judge(objects.ObjectsSeen(None, expected=None)),
+}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_copy_whose_content_nobody_compared_is_not_compared_in_full(kind: str, *, checked: bool) -> None:
+    """Of no kind, whether a check says so or none was made: block 6 and page one say the same."""
+    record = of_kind(kind, SETTINGS, *([UNREAD[kind]] if checked else []))
+    told = "1 check not verified" if checked else "its content not compared"
+
+    assert rows(block_six(record))["compared"] == f"not in full: {told} (block 8)"
+    assert dict(report(record).page.answers)["all compared"].startswith(f"no: {told}; ")
+    assert "in full |" not in markdown.render(record).replace("not in full", "")
+
+
+def test_a_copy_of_which_all_was_compared_is_compared_in_full() -> None:
+    """Of a bucket each object was read, which the report says beside what it was compared with."""
+    told = rows(block_six(of_kind(BUCKET, SETTINGS, READ)))
+
+    assert told["compared"] == "in full"
+    assert "its objects with those that it had when it was backed up" in told["compared with"]
+    unread = of_kind(BUCKET, SETTINGS, UNREAD[BUCKET])
+    assert rows(block_six(unread))["compared with"].endswith("its contents with nothing")
