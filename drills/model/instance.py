@@ -11,6 +11,7 @@ from typing import Literal
 DatabaseKind = Literal["instance", "cluster"]
 SourceKind = Literal["instance", "cluster", "table", "volume", "file system", "bucket"]  # what a target can be
 ResourceState = Literal["planned", "made", "gone", "left", "in use", "kept"]
+SCRATCH = "drill-"  # how the names of what a run makes for itself begin; the run's id follows
 WITH_SANDBOX = "went with the sandbox"  # the note of what a run had in a sandbox when that ended
 NEVER_MADE = "never made"  # the end of the note of what was certainly not made
 ResourceKind = Literal[

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any
 
 from drills.model.engine import ENROLLED, EngineSupport
-from drills.model.instance import NEVER_MADE, OTHERS, Resource, ResourceKind
+from drills.model.instance import NEVER_MADE, OTHERS, SCRATCH, WITH_SANDBOX, Resource, ResourceKind
 from drills.model.price import Billed, Part, Price, SupportYears, UnitKind, UnitPrice
 from drills.model.record import Restoration, RunRecord
 from drills.objectives import parts
@@ -41,6 +41,7 @@ UNPRICED: Mapping[ResourceKind, str] = MappingProxyType(
         "s3-bucket": "what an S3 bucket and the requests to it cost, which is not in the table of prices",
     }
 )
+OF_CUTOVER = "what a cut-over has restored, which the cut-over does not remove"
 _BILLED = frozenset({"db-instance", *(each.makes for each in OTHERS.values())})
 _WORDS: Mapping[UnitKind, str] = MappingProxyType(
     {
@@ -162,14 +163,14 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
     """Return the copies of a run as they are billed, from the request until each was seen to be gone: no less than AWS bills.
 
     A copy that is still there counts until the end of the run, and one whose request got no answer from the beginning of the run;
-    what was certainly never made counts for nothing.
+    what was certainly never made counts for nothing, nor what a cut-over has restored, which is no copy to be removed again.
     """
     restored = {each.instance_id: each for each in record.restorations}
     clusters = [each.id for each in record.resources if each.kind == "db-cluster"]
     found = []
     for each in record.resources:
         ended = each.gone_at or record.ended_at
-        if each.kind not in _BILLED or each.state in ("in use", "kept") or ended is None:
+        if each.kind not in _BILLED or _of_cutover(each, record.run_id) or ended is None:
             continue
         if each.made_at is None and each.note.endswith(NEVER_MADE):
             continue
@@ -182,6 +183,12 @@ def copies_of(record: RunRecord) -> tuple[Billed, ...]:
         cluster = next((copy for copy in clusters if each.id.startswith(f"{copy}-")), "")
         found.append(_instance(each, cluster, restored.get(cluster or each.id), began, seconds))
     return tuple(found)
+
+
+def _of_cutover(made: Resource, run_id: str) -> bool:
+    """Return whether a cut-over has left a resource; of a sandbox that ended its name tells it, which is not the run's."""
+    ended = made.kind == "db-instance" and made.state == "gone" and made.note == WITH_SANDBOX
+    return made.state in ("in use", "kept") or (ended and not made.id.startswith(f"{SCRATCH}{run_id}-"))
 
 
 def _instance(made: Resource, cluster: str, copy: Restoration | None, began: datetime, seconds: float) -> Billed:
@@ -230,8 +237,12 @@ def price_of(copies: Iterable[Billed], asked: Iterable[UnitPrice] = ()) -> Price
 
 
 def of_run(record: RunRecord, asked: Iterable[UnitPrice] = ()) -> Price:
-    """Return the price of the copies that a run made."""
-    return price_of(copies_of(record), asked)
+    """Return the price of the copies that a run made; what a cut-over has restored beside them is named, and not in it."""
+    price = price_of(copies_of(record), asked)
+    moved = any(each.kind == "db-instance" and _of_cutover(each, record.run_id) for each in record.resources)
+    if record.incident or not moved:  # the copy of an incident is kept too
+        return price
+    return dataclasses.replace(price, unknown=(*price.unknown, OF_CUTOVER))
 
 
 def told(price: Price, *, simulated: bool, asked: Iterable[UnitPrice] = ()) -> str:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.model.engine import ENROLLED, NOT_ENROLLED, EngineSupport
-from drills.model.instance import NEVER_MADE, Resource
+from drills.model.incident import Incident
+from drills.model.instance import NEVER_MADE, WITH_SANDBOX, Resource
 from drills.model.price import Billed, Part, UnitKind, UnitPrice
 from drills.model.record import Restoration
 from drills.objectives import cost
@@ -461,3 +462,27 @@ def test_a_price_of_aws_leaves_the_others_of_its_region() -> None:
 def test_each_part_that_is_not_known_is_named(copy: Billed, unknown: tuple[str, ...]) -> None:
     """The instance, its storage and its support, each with its class and region where they are known; named once."""
     assert cost_of([copy, copy], TABLE).unknown == unknown
+
+
+@pytest.mark.parametrize("state", ["in use", "kept", "gone"])
+def test_what_a_cut_over_has_restored_is_no_copy_of_the_drill_and_named_as_not_in_its_price(state: Any) -> None:
+    """On AWS it is in use or kept; in a sandbox it goes with that, under the source's name or beside it, and not as a copy does."""
+    record = green_drill()
+    note = WITH_SANDBOX if state == "gone" else "to remove it: …"
+    moved = tuple(resource(id, state=state, note=note) for id in ("orders-prod-aside-2ee3", "orders-prod"))
+    group = resource("sg-1", kind="security-group", state=state, note=note)
+    own = resource(f"drill-{record.run_id}-r2", note=WITH_SANDBOX)  # a copy that the drill could not remove before
+    volume = resource("vol-0123456789abcdef0", kind="ebs-volume", note=WITH_SANDBOX)
+    without = dataclasses.replace(record, resources=(*record.resources, own, volume, group))
+    found = cost.of_run(dataclasses.replace(without, resources=(*without.resources, *moved)))
+
+    assert found.copies == copies_of(without)
+    assert {own.id, volume.id} <= {each.instance_id for each in found.copies}
+    assert found.unknown == (*cost.of_run(without).unknown, cost.OF_CUTOVER)
+
+
+def test_the_copy_that_an_incident_keeps_is_of_no_cut_over() -> None:
+    """It is kept on purpose too."""
+    incident = Incident("latest", 3600.0)
+    record = dataclasses.replace(green_drill(), incident=incident, resources=(resource("of it", state="kept"),))
+    assert cost.of_run(record).unknown == ()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from drills.aws.read import EXPIRES_TAG, RUN_TAG, TARGET_TAG
 from drills.config.values import taggable
 from drills.errors import Refused
-from drills.model.instance import ResourceKind
+from drills.model.instance import SCRATCH, ResourceKind
 
-PREFIX = "drill-"
+PREFIX = SCRATCH
 LOCK_PREFIX = f"{PREFIX}lock-"
 # on what a restore test makes ("Restore testing", AWS Backup developer guide)
 RESTORE_TEST_TAG = "awsbackup-restore-test"
