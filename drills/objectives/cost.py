@@ -29,6 +29,7 @@ from drills.objectives import parts
 
 TABLE = Path(__file__).with_name("prices.toml")
 LEAST_SECONDS = 600
+LEAST_SHOWN = Decimal("0.0001")  # US dollars
 HOURS_OF_MONTH = 730  # as AWS's own estimates count
 YEARS_AT_FIRST = 2  # of Extended Support, at its first price
 # of what is no instance: the least that it is billed for, and what is not known where nothing of it is
@@ -264,11 +265,11 @@ def sentence(cost: Cost, *, simulated: bool, date: str, asked: tuple[UnitPrice, 
         return f"unknown by {source}: {unknown}"
     verb = "would cost" if simulated else "cost"
     rest = f", without {unknown}" if unknown else ""
-    return f"{verb} about ${show(cost.known)} by {source}{rest}"
+    return f"{verb} {about(cost.known)} by {source}{rest}"
 
 
-def show(amount: Decimal) -> str:
-    """Return an amount of US dollars, with enough places that what is more than nothing is not shown as 0."""
-    if amount == 0 or amount >= Decimal("0.01"):
-        return f"{amount:.2f}"
-    return f"{max(amount, Decimal('0.0001')):.4f}"
+def about(amount: Decimal) -> str:
+    """Return an amount of US dollars in words, with the places that it needs; what four do not show is said to be less."""
+    if 0 < amount < LEAST_SHOWN:
+        return f"less than ${LEAST_SHOWN}"
+    return f"about ${amount:.2f}" if amount == 0 or amount >= Decimal("0.01") else f"about ${amount:.4f}"

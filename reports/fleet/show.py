@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -107,17 +108,25 @@ def proofs(fleet: FleetRecord) -> list[tuple[str, str, str, str]]:
 
 
 def cost_line(fleet: FleetRecord) -> str:
-    """What the copies of all runs cost, as far as it is known, and of which targets it is not whole; "" where none has a cost."""
+    """What the copies of all runs cost, as far as it is known, and of which targets a part or all is not; "" where none has one."""
     of_runs = [each for each in fleet.members if each.cost_unknown is not None]
     known = [Decimal(each.cost_usd) for each in of_runs if each.cost_usd is not None]
-    part = [each.target for each in fleet.members if each.kind and each.cost_unknown != 0]
-    if not of_runs or not (known or part):
+    open_ones = [each for each in fleet.members if each.kind and each.cost_unknown != 0]
+    if not of_runs or not (known or open_ones):
         return ""  # nobody made a copy
     if not known:
         return "What the copies of all runs cost is not known"
     verb = "would cost" if fleet.simulated else "cost"
-    rest = f", without what is not known of {words.counted(len(part), 'target')}: {', '.join(part)}" if part else ""
-    return f"The copies of all runs {verb} about ${cost.show(sum(known, Decimal(0)))}{rest}"
+    part = _targets(each for each in open_ones if each.cost_usd is not None)
+    nothing = _targets(each for each in open_ones if each.cost_usd is None)
+    rest = (f", without a part of {part}" if part else "") + (f"; nothing is known of {nothing}" if nothing else "")
+    return f"The copies of all runs {verb} {cost.about(sum(known, Decimal(0)))}{rest}"
+
+
+def _targets(members: Iterable[Member]) -> str:
+    """How many targets there are, and which; "" for none."""
+    names = [each.target for each in members]
+    return f"{words.counted(len(names), 'target')}: {', '.join(names)}" if names else ""
 
 
 def _tone(code: int | None) -> str:

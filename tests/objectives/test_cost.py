@@ -19,12 +19,12 @@ from drills.model.record import Restoration
 from drills.objectives import cost
 from drills.objectives.cost import (
     Cost,
+    about,
     copies_of,
     cost_of,
     price_of,
     prices,
     sentence,
-    show,
     support_charged,
     told,
     with_asked,
@@ -185,7 +185,8 @@ def test_serverless_is_billed_by_its_capacity_and_no_class() -> None:
 @given(st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=8))
 def test_what_is_more_than_nothing_is_not_shown_as_nothing(amount: Decimal) -> None:
     """However little it is."""
-    assert (Decimal(show(amount)) == 0) == (amount == 0)
+    assert (about(amount) == "about $0.00") == (amount == 0)
+    assert about(amount).startswith("less than") == (0 < amount < Decimal("0.0001"))
 
 
 def test_every_price_of_the_table_is_one() -> None:
@@ -315,19 +316,20 @@ def test_the_support_of_a_copy_is_that_of_its_request() -> None:
 @pytest.mark.parametrize(
     ("amount", "shown"),
     [
-        ("0", "0.00"),
-        ("0.00001", "0.0001"),
-        ("0.0001", "0.0001"),
-        ("0.00016", "0.0002"),
-        ("0.0099", "0.0099"),
-        ("0.01", "0.01"),
-        ("1.005", "1.00"),
-        ("12.346", "12.35"),
+        ("0", "about $0.00"),
+        ("0.00000003", "less than $0.0001"),
+        ("0.0001", "about $0.0001"),
+        ("0.00016", "about $0.0002"),
+        ("0.0099", "about $0.0099"),
+        ("0.01", "about $0.01"),
+        ("1.005", "about $1.00"),
+        ("12.346", "about $12.35"),
     ],
 )
 def test_an_amount_has_as_many_places_as_it_needs(amount: str, shown: str) -> None:
-    """Two from a cent on, four below, and the least that four can show."""
-    assert show(Decimal(amount)) == shown
+    """Two from a cent on, four below; what is less than four can show is said to be less, and not that much."""
+    assert about(Decimal(amount)) == shown
+    assert f"would cost {shown} by" in sentence(Cost(Decimal(amount)), simulated=True, date="D")
 
 
 END = datetime(2026, 2, 28, tzinfo=UTC)

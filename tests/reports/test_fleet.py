@@ -50,11 +50,11 @@ def test_the_cost_of_a_fleet_is_the_sum_of_what_is_known(tmp_path: Path) -> None
         return said
 
     assert told(("1.25", 0), ("0.5", 0), ("0.001", 0)) == "The copies of all runs cost about $1.75"
-    part = "The copies of all runs would cost about $1.25, without what is not known of 1 target: billing"
-    assert told(("1.25", 0), (None, 2), (None, 0), simulated=True) == part
-    assert told(("1.25", 1), ("1", 0), (None, 0)).endswith(
-        "cost about $2.25, without what is not known of 1 target: orders"
-    )
+    nothing = "The copies of all runs would cost about $1.25; nothing is known of 1 target: billing"
+    assert told(("1.25", 0), (None, 2), (None, 0), simulated=True) == nothing
+    assert told(("1.25", 1), ("1", 0), (None, 0)).endswith("cost about $2.25, without a part of 1 target: orders")
+    both = "cost less than $0.0001, without a part of 1 target: billing; nothing is known of 1 target: orders"
+    assert told((None, None), ("0.00000003", 3), (None, 0)).endswith(both)
     assert told((None, 1), (None, 2), (None, 0)) == "What the copies of all runs cost is not known"
     assert told((None, 0), (None, 0), (None, 0)) == ""
     assert told((None, None), (None, None), (None, None)) == ""

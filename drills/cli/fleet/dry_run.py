@@ -106,4 +106,4 @@ def _skipped(tier: str) -> str:
 
 
 def _amount(usd: str | None) -> str:
-    return "unknown" if usd is None else f"about ${cost.show(Decimal(usd))}"
+    return "unknown" if usd is None else cost.about(Decimal(usd))
