@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.model.finding import CheckResult
+from drills.model.lineage import VAULTS_APART
 from drills.model.parity import NotVerified
 from drills.policy_statements import read_statements
 from drills.posture.facts import Key, PostureFacts, Vault
 from drills.posture.judgement import Judgement, count_noun
 from drills.posture.points import newest
+from drills.recovery.vaults import WHY
 
 DELETES = "backup:DeleteRecoveryPoint"
 
@@ -113,10 +115,25 @@ def vaults(facts: PostureFacts) -> CheckResult:
         read = owned_by_aws or judged.was_read(f"key of {vault.name}", vault.key)
         if read and not owned_by_aws and not isinstance(vault.key, NotVerified):
             judge_enabled(judged, str(vault.described.get("EncryptionKeyArn")), vault.key)
+        if arn == own:
+            _restored_from(judged, facts, vault)
         _locked(judged, vault, copies=arn != own)
         _undeletable(judged, vault)
     nothing = "" if judged.unread else "the target has no vault in drill.toml, and no plan writes to one"
     return judged.result(f"{count_noun(judged.compared, 'vault')} with a key that works", nothing=nothing)
+
+
+def _restored_from(judged: Judgement, facts: PostureFacts, vault: Vault) -> None:
+    """Judge that drills restore from the target's vault; AWS Backup keeps no instances in one of a type that they do not."""
+    words, why = VAULTS_APART.get(str(vault.described.get("VaultType", ""))), WHY.get(facts.subject.word)
+    if words and why:
+        judged.find(
+            "warning" if facts.subject.air_gapped else "error",
+            vault.name,
+            expected="a vault that a drill restores from",
+            found=f"{words}: {why}",
+            remedy="name the backup vault that the plan backs up into as vault in drill.toml: see docs/air-gapped.md",
+        )
 
 
 def _locked(judged: Judgement, vault: Vault, *, copies: bool) -> None:

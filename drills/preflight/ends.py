@@ -108,9 +108,12 @@ def _points(facts: PreflightFacts) -> Iterator[End]:
         if not usable:
             continue
         newest = max(usable, key=lambda each: each.data_time or facts.now)
-        deleted, gone = _expiry(newest, facts), f"the newest {noun} is deleted"
-        yield _end(facts, f"newest {noun}", deleted, gone, "warning", remedy, rolling=True)
-        expiries = [_expiry(each, facts) for each in usable]
+        if not _untold(newest):
+            deleted, gone = _expiry(newest, facts), f"the newest {noun} is deleted"
+            yield _end(facts, f"newest {noun}", deleted, gone, "warning", remedy, rolling=True)
+        expiries = [_expiry(each, facts) for each in usable if not _untold(each)]
+        if None not in expiries and len(expiries) < len(usable):
+            continue  # one whose end nothing tells may be the last
         last = None if None in expiries else max(each for each in expiries if each is not None)
         none_left = f"without new ones there is no {noun} left"
         yield _end(facts, f"last {noun}", last, none_left, "error", remedy, rolling=True)
@@ -118,6 +121,11 @@ def _points(facts: PreflightFacts) -> Iterator[End]:
 
 def _over(point: RecoveryPoint, now: datetime) -> bool:
     return point.expires_at is not None and point.expires_at <= now
+
+
+def _untold(point: RecoveryPoint) -> bool:
+    """Return whether nothing tells when a point is deleted: its vault does, which is none that drill.toml names."""
+    return point.kind == "awsbackup" and point.vault is None and point.expires_at is None
 
 
 def _expiry(point: RecoveryPoint, facts: PreflightFacts) -> datetime | None:
@@ -200,6 +208,11 @@ def _unread(judged: Judgement, facts: PreflightFacts) -> None:
     """Note every date that could not be read: one that is not known is not far away."""
     judged.was_read("retention of the recovery points", facts.points)
     judged.was_read("retention of the copies", facts.copies)
+    untold = () if isinstance(facts.points, NotVerified) else [each for each in facts.points if _untold(each)]
+    if untold:
+        where = f"another vault than {facts.vault}" if facts.vault else "a vault, and drill.toml names none"
+        of = f"retention of {count_noun(len(untold), 'recovery point')}, {untold[0].snapshot_id or untold[0].arn} among them"
+        judged.was_read(of, NotVerified(f"kept by AWS Backup in {where}; that alone tells the date"))
     for arn, key in facts.keys.items():
         judged.was_read(f"deletion of {arn}", key)
     if facts.resource is not None:

@@ -18,6 +18,7 @@ from drills.model.finding import CheckResult, Severity
 from drills.model.parity import NotVerified
 from drills.model.point import Choice, RecoveryPoint
 from drills.recovery.resource.vault import Vault
+from drills.recovery.vaults import Barred
 
 Document = Mapping[str, Any]
 OF_VAULT_KEY = ("kms:Decrypt",)  # without which nobody reads what a key has encrypted
@@ -191,7 +192,8 @@ class PreflightFacts:
 
     `account` and `region` are those that the copy would be restored in. `restore` is None where there is no usable point,
     and so are the parts that belong to it. A cluster is described by `instance` as an instance would be (as_instance). `resource`
-    has what is known of a target that is no database; what RDS alone tells is then empty.
+    has what is known of a target that is no database; what RDS alone tells is then empty. `bars` are the vaults of a database for
+    which a drill is refused.
     """
 
     now: datetime
@@ -219,3 +221,11 @@ class PreflightFacts:
     certificates: tuple[Document, ...] | NotVerified = ()
     kind: Kind = INSTANCE
     resource: ResourceFacts | None = None
+    bars: tuple[Barred, ...] | NotVerified = ()
+
+    @property
+    def barred(self) -> bool:
+        """Whether the vault that drill.toml names keeps a drill from choosing a point: that is a finding of its own."""
+        if self.resource is not None:
+            return self.resource.vault is None
+        return not isinstance(self.bars, NotVerified) and bool(self.bars)

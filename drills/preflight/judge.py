@@ -9,7 +9,7 @@ from drills.model.finding import CheckResult
 from drills.model.forecast import Foreseen
 from drills.model.parity import NotVerified
 from drills.posture.judgement import Judgement
-from drills.preflight import ends, engine, key, place, rights
+from drills.preflight import ends, engine, key, place, rights, vault
 from drills.preflight.facts import PreflightFacts
 from drills.recovery.selection import explain_none
 
@@ -17,6 +17,8 @@ from drills.recovery.selection import explain_none
 def point(facts: PreflightFacts) -> CheckResult:
     """Foresee that there is no usable recovery point."""
     judged = Judgement("recovery point")
+    if facts.barred:
+        return judged.result("", nothing="none was looked for: see vault", requirement="optional")
     if not judged.was_read("recovery points", facts.choice) or isinstance(facts.choice, NotVerified):
         return judged.result("")
     chosen = facts.choice.point
@@ -37,6 +39,7 @@ def point(facts: PreflightFacts) -> CheckResult:
 
 
 JUDGEMENTS: tuple[Callable[[PreflightFacts], CheckResult], ...] = (
+    vault.judge,
     point,
     rights.judge,
     rights.encryption,

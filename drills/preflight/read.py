@@ -68,11 +68,8 @@ class _Reader:
             f"rds:Describe{kind.described}", lambda: aws.described(self._source, target.instance, kind)
         )
         raw, source = found if isinstance(found, tuple) else (None, None)
-        points = read_or_not_verified(
-            f"backup:ListRecoveryPointsByBackupVault, rds:Describe{kind.snapshot}s",
-            self._points,
-        )
-        choice = self._choice(points, source)
+        points, bars = self._points()
+        choice = Choice(None, (), ()) if bars and isinstance(bars, tuple) else self._choice(points, source)
         point = None if isinstance(choice, NotVerified) else choice.point
         facts = PreflightFacts(
             now=self._now,
@@ -91,6 +88,7 @@ class _Reader:
             certificates=read_or_not_verified("rds:DescribeCertificates", self._certificates),
             restore=None,
             kind=kind,
+            bars=bars,
         )
         return facts if point is None else dataclasses.replace(facts, **self._of_restore(point, source))
 
@@ -131,9 +129,21 @@ class _Reader:
 
     # -- the point and the request --------------------------------------------------------------------------------------
 
-    def _points(self) -> tuple[RecoveryPoint, ...]:
-        with vaults.named_by_its_key(self._sides.name, self._target, self._source):
-            return choose.points_of(self._sides)
+    def _points(
+        self,
+    ) -> tuple[tuple[RecoveryPoint, ...] | NotVerified, tuple[vaults.Barred, ...] | NotVerified]:
+        """Return the points, and the vaults for which a drill would be refused, of one of which there are no points to read."""
+
+        def listed() -> tuple[RecoveryPoint, ...]:
+            with vaults.named_by_its_key(self._sides.name, self._target, self._source):
+                return choose.points_of(self._sides)
+
+        needed = f"backup:ListRecoveryPointsByBackupVault, rds:Describe{self._kind.snapshot}s"
+        points = read_or_not_verified(needed, listed)
+        known = None if isinstance(points, NotVerified) else points
+        bars = read_or_not_verified("backup:DescribeBackupVault", lambda: vaults.barring(self._sides, known))
+        none = isinstance(bars, tuple) and any(not each.words for each in bars)
+        return (() if none else points), bars
 
     def _choice(self, points: tuple[RecoveryPoint, ...] | NotVerified, source: Instance | None) -> Choice | NotVerified:
         """Return the point that a drill would choose now; in place of one at random the newest one."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,13 +24,42 @@ from drills.config.load import Target
 from drills.errors import ConfigError, DrillError
 from drills.model.lineage import VAULTS_APART
 from drills.model.point import RecoveryPoint
+from drills.recovery.choose import Drilled
 from drills.recovery.setup import Setup
 
-_WHY = {
+WHY = {
     "instance": "AWS Backup keeps no RDS instances in one",
     "cluster": "a drill restores no Aurora clusters from one yet",
+    "bucket": "a drill restores no S3 buckets from one yet",
 }
 _OF_VAULTS = ("ListRecoveryPointsByBackupVault", "DescribeBackupVault")
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A vault that no drill restores from: the key of drill.toml that names it, what it is ("": none of that name), and why."""
+
+    key: str
+    vault: str
+    words: str = ""
+    why: str = ""
+
+
+def barring(setup: Drilled, points: Sequence[RecoveryPoint] | None) -> tuple[Barred, ...]:
+    """Return the vaults for which a drill would be refused, None standing for points that could not be read.
+
+    As a drill asks AWS, so is it asked here: see `refuse`. Raises what boto3 raises.
+    """
+    found = []
+    for key, vault, clients in _named(setup, every=points is None):
+        if _holds(points or (), vault):
+            continue
+        described = aws.none_if_missing(lambda: clients.backup.describe_backup_vault(BackupVaultName=vault))  # noqa: B023
+        if described is None:
+            found.append(Barred(key, vault))
+        elif words := VAULTS_APART.get(str(described.get("VaultType", ""))):
+            found.append(Barred(key, vault, words, WHY[setup.kind.name]))
+    return tuple(found)
 
 
 def refuse(setup: Setup, points: Sequence[RecoveryPoint]) -> None:
@@ -39,21 +69,25 @@ def refuse(setup: Setup, points: Sequence[RecoveryPoint]) -> None:
     not tell, nothing is refused.
     """
     for key, vault, clients in _named(setup):
-        if any(point.vault == vault and point.snapshot_id for point in points):
+        if _holds(points, vault):
             continue
         words = VAULTS_APART.get(_type_of(clients, vault))
         if words:
             raise ConfigError(
                 f'targets.{setup.name}.{key}: expected a vault that a drill restores from, found "{vault}", {words}: '
-                f"{_WHY[setup.kind.name]}: name the backup vault that its plan backs up into, and see docs/air-gapped.md"
+                f"{WHY[setup.kind.name]}: name the backup vault that its plan backs up into, and see docs/air-gapped.md"
             )
 
 
-def _named(setup: Setup) -> Iterator[tuple[str, str, Clients]]:
+def _holds(points: Sequence[RecoveryPoint], vault: str) -> bool:
+    return any(point.vault == vault and point.snapshot_id for point in points)
+
+
+def _named(setup: Drilled, *, every: bool = False) -> Iterator[tuple[str, str, Clients]]:
     target = setup.target
     if target.vault:
         yield "vault", target.vault, setup.clients
-    if target.copy_vault and target.sample.kind == "copy":
+    if target.copy_vault and (every or target.sample.kind == "copy"):
         yield "copy_vault", target.copy_vault, setup.scratch_clients
 
 

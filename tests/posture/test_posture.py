@@ -16,6 +16,7 @@ import pytest
 
 from drills.cli import main as cli
 from drills.model.finding import CheckResult, Finding
+from drills.model.lineage import AIR_GAPPED, RESTORE_ACCESS
 from drills.model.parity import NotVerified
 from drills.model.policy import POSTURE
 from drills.posture.facts import Key, OwnerPolicy, PostureFacts, Protection, RestoreNeeds, StoredConfiguration, Vault
@@ -234,6 +235,20 @@ PROVOKED: list[tuple[str, Callable[[PostureFacts], PostureFacts], str, str, str]
     ("key", lambda f: with_key(f, {}, policy=NOBODY), "error", "no statement that does", "put-key-policy"),
     ("key", lambda f: replace(f, restore_account="210987654321"), "error", "no statement that does", "kms:CreateGrant"),
     ("vaults", lambda f: replace(f, vaults=dict.fromkeys(f.vaults)), "error", "none of that name", "create-backup-vau"),
+    (
+        "vaults",
+        lambda f: with_vault(f, described={"VaultType": AIR_GAPPED}),
+        "error",
+        "AWS Backup keeps no RDS instances in one",
+        "see docs/air-gapped.md",
+    ),
+    (
+        "vaults",
+        lambda f: with_vault(replace(f, subject=CLUSTER), described={"VaultType": RESTORE_ACCESS}),
+        "warning",
+        "a drill restores no Aurora clusters from one yet",
+        "see docs/air-gapped.md",
+    ),
     ("vaults", lambda f: with_vault(f, key={"KeyState": "Disabled"}), "error", "Disabled", "aws kms enable-key"),
     ("vaults", lambda f: with_vault(f, described={"Locked": False}), "information", "no lock", "lock-configuration"),
     ("vaults", lambda f: with_vault(f, "copies", described={"Locked": False}), "warning", "no lock", "lock-configurat"),

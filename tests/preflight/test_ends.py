@@ -102,3 +102,21 @@ def test_each_date_has_the_remedy_of_its_own_kind() -> None:
     assert "drills backup" in remedies["newest recovery point"]
     found = [each for each in result_of(facts, "dates").findings if each.object.startswith("maintenance")]
     assert [each.message for each in found] == [remedies["maintenance key-copy-point-certificate of the source"]]
+
+
+def test_a_point_whose_vault_was_not_read_is_not_said_to_be_kept() -> None:
+    """RDS tells no end of a snapshot of AWS Backup's: neither is its date shown, nor that of the last, unless another is kept."""
+    elsewhere = replace(POINT, arn="elsewhere", vault=None, expires_at=None, data_time=NOON)
+    facts = replace(foreseen(), points=(POINT, elsewhere), vault="bunker")
+    dates = result_of(facts, "dates")
+
+    assert not [each for each in ends.ends(facts) if each.rolling]
+    assert [(each.what, each.reason) for each in dates.not_checked] == [
+        (
+            f"retention of 1 recovery point, {POINT.snapshot_id} among them",
+            "kept by AWS Backup in another vault than bunker; that alone tells the date",
+        )
+    ]
+    kept = replace(POINT, arn="kept", kind="manual", expires_at=None)
+    found = ends.ends(replace(facts, points=(elsewhere, kept)))
+    assert [(each.what, each.at) for each in found if each.rolling] == [("last recovery point", None)]

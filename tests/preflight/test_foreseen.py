@@ -17,10 +17,12 @@ from drills.model.point import Choice
 from drills.preflight import judge
 from drills.preflight.facts import Decision, Key, PreflightFacts, Rights
 from drills.preflight.rights import RESTORE
+from drills.recovery.vaults import WHY, Barred
 from tests.support.clock import NOON
 from tests.support.foreseen import ACCOUNT, DB, KEY, POINT, REGION, ROLE, foreseen, result_of
 
 DENIED = NotVerified("AccessDenied: needs a right")
+APART = Barred("vault", "bunker", "a logically air-gapped vault", WHY["instance"])
 Change = Callable[[PreflightFacts], PreflightFacts]
 
 
@@ -129,6 +131,14 @@ def unencrypted(by_organization: bool) -> Decision:
 
 PROVOKED: list[tuple[str, Change, str, str, str]] = [
     ("recovery point", lambda f: replace(f, choice=Choice(None, (), ()), restore=None), "error", "none", "none at all"),
+    ("vault", lambda f: replace(f, bars=(Barred("vault", "vualt"),)), "error", "none of that name", "correct vault in"),
+    (
+        "vault",
+        lambda f: replace(f, bars=(APART,)),
+        "error",
+        "AWS Backup keeps no RDS instances in one",
+        "see docs/air-gapped.md",
+    ),
     ("permissions", deciding(Decision(RESTORE, DB, "implicitDeny")), "error", "no policy allows it", "put-role-policy"),
     ("permissions", deciding(Decision(RESTORE, DB, "explicitDeny")), "error", "a policy denies it", "remove it"),
     (
@@ -367,6 +377,7 @@ def test_each_cause_is_named(name: str, change: Change, severity: str, found: st
 
 
 UNREAD: list[tuple[str, Change]] = [
+    ("vault", lambda f: replace(f, bars=DENIED)),
     ("recovery point", lambda f: replace(f, choice=DENIED, restore=None)),
     ("permissions", part("rights", principal=DENIED)),
     ("permissions", part("rights", decisions=DENIED)),
@@ -397,6 +408,7 @@ UNREAD: list[tuple[str, Change]] = [
     ("instance class", part("restore", instance_class="")),
     ("instance class", part("network", subnets=DENIED)),
     ("dates", lambda f: replace(f, points=DENIED)),
+    ("dates", lambda f: replace(f, points=(replace(POINT, vault=None, expires_at=None),))),
     ("dates", lambda f: replace(f, copies=DENIED)),
     ("dates", lambda f: replace(f, maintenance=DENIED)),
     ("dates", lambda f: replace(f, certificates=DENIED)),
@@ -451,7 +463,7 @@ def test_a_restore_is_described_where_there_is_a_point_alone() -> None:
     results = judge.judge(none)
 
     assert judge.foreseen(results) == "refused"
-    assert {each.name for each in results if each.outcome == "met"} == {"dates"}
+    assert {each.name for each in results if each.outcome == "met"} == {"vault", "dates"}
 
 
 # -- the key ----------------------------------------------------------------------------------------------------------
@@ -472,3 +484,19 @@ def test_a_key_that_lets_the_principal_in_needs_no_policy_of_iam(change: Change)
     changed = change(deciding(KEY_DENIED)(foreseen()))
 
     assert result_of(changed, "key").outcome == "met"
+
+
+# -- the vault --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bar", [Barred("vault", "vualt"), APART])
+def test_a_vault_that_a_drill_refuses_is_foreseen_as_refused(bar: Barred) -> None:
+    """Whatever else RDS lists of the instance: the drill ends before a point is chosen, and nobody says that there is none."""
+    facts = replace(foreseen(), bars=(bar,), choice=Choice(None, (), ()), restore=None, rights=None, network=None)
+    results = judge.judge(facts)
+
+    assert facts.barred
+    assert judge.foreseen(results) == "refused"
+    assert judge.exit_codes(results)[0] == 11
+    assert [each.split(":")[0] for each in judge.reasons(results)] == ["vault"]
+    assert result_of(facts, "recovery point").requirement == "optional"

@@ -80,6 +80,38 @@ def test_what_aws_does_not_tell_is_not_refused(answer: dict[str, Any] | ClientEr
     vaults.refuse(setup_of(answer), ())
 
 
+@pytest.mark.parametrize("kind", [AIR_GAPPED, RESTORE_ACCESS])
+@pytest.mark.parametrize("target", [{"instance": "orders"}, {"cluster": "orders"}])
+def test_preflight_foresees_what_a_drill_refuses(kind: str, target: dict[str, str]) -> None:
+    """By the same rule: a vault with a snapshot of the target is not asked about, and another one by its type."""
+    (bar,) = vaults.barring(setup_of({"VaultType": kind}, **target), ())
+    with pytest.raises(ConfigError) as refused:
+        vaults.refuse(setup_of({"VaultType": kind}, **target), ())
+
+    assert (bar.key, bar.vault) == ("vault", "bunker")
+    assert (
+        f'targets.orders.vault: expected a vault that a drill restores from, found "bunker", {bar.words}: {bar.why}'
+        in str(refused.value)
+    )
+    held = dataclasses.replace(POINT, vault="bunker")
+    assert vaults.barring(setup_of({"VaultType": kind}, **target), (held,)) == ()
+    assert vaults.barring(setup_of({"VaultType": "BACKUP_VAULT"}, **target), ()) == ()
+
+
+def test_preflight_names_the_vault_that_is_not_there() -> None:
+    """Of both that drill.toml names, where their points could not be listed; what AWS refuses to say is raised."""
+    gone = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeBackupVault")
+    denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeBackupVault")
+    both = vaults.barring(setup_of(gone, instance="orders", copy_vault="copies"), None)
+
+    assert [(each.key, each.vault, each.words) for each in both] == [
+        ("vault", "bunker", ""),
+        ("copy_vault", "copies", ""),
+    ]
+    with pytest.raises(ClientError):
+        vaults.barring(setup_of(denied), ())
+
+
 def test_a_point_of_such_a_vault_is_shown_with_the_reason_and_never_chosen() -> None:
     """It is no snapshot of RDS, which alone a drill of a database asks to restore."""
     row = {

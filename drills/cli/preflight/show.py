@@ -68,7 +68,8 @@ def _outcome(result: CheckResult) -> tuple[str, str]:
 def _show_request(console: Console, facts: PreflightFacts) -> None:
     """Print the call that a drill would make now, with its parameters."""
     if facts.restore is None:
-        console.print("no restore could be asked for: there is no usable recovery point\n")
+        why = "the target's vault keeps a drill from it" if facts.barred else "there is no usable recovery point"
+        console.print(f"no restore could be asked for: {why}\n")
         return
     if facts.restore.copied_first:
         console.print("the snapshot would be copied first: RDS restores in its own region and under its own key")
