@@ -48,13 +48,21 @@ def send(
         told = folding.look(notice)
         if told.duplicate:
             return Outcome(not_sent=f"the same was told of {notice.target} in {folding.period}: it was folded")
-        if told.folded and not notice.quiet:
-            more = f"not sent: {told.folded} more of what was told before this one"
-            notice = dataclasses.replace(notice, lines=(*notice.lines, more))
+        notice = _with_folded(notice, told.folded)
         deliveries = deliver(notice, config, environment, folding.period)
         reached = any(not each.problem for each in deliveries)
         problem = folding.note(notice) if reached else ""
     return Outcome(deliveries, problem=unlocked or told.problem or problem)
+
+
+def _with_folded(notice: Notice, folded: int) -> Notice:
+    """Return the notice with how many were folded before it; what says that all is well stays one line."""
+    more = f"not sent: {folded} more of what was told before this one"
+    if not folded:
+        return notice
+    if notice.quiet:
+        return dataclasses.replace(notice, title=f"{notice.title}; {more}")
+    return dataclasses.replace(notice, lines=(*notice.lines, more))
 
 
 def deliver(notice: Notice, config: Config, environment: Mapping[str, str], period: str) -> tuple[Delivery, ...]:

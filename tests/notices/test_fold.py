@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from drills.config.load import load
 from drills.model.notice import Notice
+from drills.notices import send as sending
 from drills.notices.fold import Folding, Told, key_of, period_of
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 FAILED = Notice(("failure",), "aws", "orders", False, "failed", ("why",), "failure 11")
 PASSED = Notice(("success",), "aws", "orders", False, "passed", (), "success")
+NOT_SENT = "not sent: 1 more of what was told before this one"
 
 
 def folding(path: Path, now: datetime = NOW, kind: str = "day") -> Folding:
@@ -62,6 +65,26 @@ def test_each_change_between_a_success_and_a_finding_is_told(tmp_path: Path) -> 
     heard = [told(tmp_path, each).duplicate for each in (late, FAILED, PASSED, PASSED, FAILED, late, FAILED, PASSED)]
 
     assert heard == [False, False, False, True, False, False, True, False]
+
+
+def test_whatever_comes_next_says_how_many_were_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A success says it in its one line, and a finding in one of its own; the count is said once."""
+    (tmp_path / "drill.toml").write_text(
+        '[notices]\nurls = "env:TOLD"\non = ["failure", "success"]\n[targets.orders]\n'
+    )
+    config = load(tmp_path / "drill.toml", profile="sandbox", target=None, environment={})
+    heard: list[Notice] = []
+
+    def deliver(notice: Notice, *_: object) -> tuple[sending.Delivery, ...]:
+        heard.append(notice)
+        return (sending.Delivery("a service"),)
+
+    monkeypatch.setattr(sending, "deliver", deliver)
+    for each in (FAILED, FAILED, PASSED, PASSED, FAILED, PASSED):
+        sending.send(each, config, {}, NOW, path=tmp_path / "told.json")
+
+    assert [each.title for each in heard] == ["failed", f"passed; {NOT_SENT}", "failed", "passed"]
+    assert [each.lines for each in heard] == [("why",), (), ("why", NOT_SENT), ()]
 
 
 @pytest.mark.parametrize(
