@@ -144,7 +144,8 @@ OTHERS: Mapping[str, OtherKind] = MappingProxyType(
 )
 _OF_OTHERS: frozenset[ResourceKind] = frozenset(each.makes for each in OTHERS.values())
 OF_DATABASES = tuple(each for each in REMOVAL_ORDER if each not in _OF_OTHERS)  # what the drills of databases make
-COPIES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster", *_OF_OTHERS})  # what a point is restored to
+DATABASES: frozenset[ResourceKind] = frozenset({"db-instance", "db-cluster"})
+COPIES = DATABASES | _OF_OTHERS  # what a point is restored to
 _OF_CLUSTERS: frozenset[ResourceKind] = frozenset({"db-cluster", "db-cluster-snapshot", "db-cluster-parameter-group"})
 
 

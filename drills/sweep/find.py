@@ -26,7 +26,7 @@ from drills.aws.read import (
 )
 from drills.aws.remedies import explain
 from drills.aws.session import Clients
-from drills.model.instance import COPIES, OF_DATABASES, ResourceKind
+from drills.model.instance import DATABASES, OF_DATABASES, ResourceKind
 from drills.record import RUN_ID
 from drills.sweep.leftovers import Leftover
 
@@ -54,13 +54,16 @@ def find(clients: Clients, kinds: Iterable[ResourceKind] = OF_DATABASES) -> Foun
             unlisted.append(kind)
             unread.append(f"expected to list the {kind}s of {where}, found: {explain(error, _AGAIN)}")
     dated = _with_leases(_with_log_groups_dated(found))
-    known = not COPIES.intersection(unlisted)
+    known = not DATABASES.intersection(unlisted)
     return Found(_with_users(dated, known=known), tuple(unread), tuple(unlisted))
 
 
 def _with_users(found: tuple[Leftover, ...], *, known: bool) -> tuple[Leftover, ...]:
-    """Return the same, what a copy cannot do without with the copies of its run: also one that was renamed or untagged."""
-    copies = [each for each in found if each.kind in COPIES]
+    """Return the same, what a database cannot do without with those of its run: also one that was renamed or untagged.
+
+    A copy of another kind has no groups and no password of a run's.
+    """
+    copies = [each for each in found if each.kind in DATABASES]
 
     def used(each: Leftover) -> Leftover:
         if each.kind not in AFTER_INSTANCE or not each.run_id or each.id.startswith(LOCK_PREFIX):

@@ -64,14 +64,14 @@ def test_a_lock_is_named_by_a_digest_and_a_number(text: str) -> None:
     assert (type(lock), lock) == (LockName, LOCK)
     with pytest.raises(Refused) as caught:
         LockName(text)
-    assert str(caught.value) == f'expected the name of a lock (drill-lock-…), found "{text}"'
+    assert str(caught.value) == f'expected the name of a lock (drill-lock-<16 hex digits>-<number>), found "{text}"'
 
 
 def test_a_lock_is_a_parameter_group_and_nothing_else() -> None:
     """Another thing of a lock's name is not this run's, nor is a group that only begins like a lock."""
     assert refusal_of("db-parameter-group", LOCK) == ""
     assert refusal_of("db-parameter-group", f"{START}recovery-parameters") == ""
-    assert refusal_of("db-parameter-group", "drill-lock-1").startswith("expected the name of a lock (drill-lock-…)")
+    assert refusal_of("db-parameter-group", "drill-lock-1").startswith("expected the name of a lock (drill-lock-<")
     assert refusal_of("db-parameter-group", "default.postgres16") == "its name does not begin with 'drill-'"
     for kind in ("db-instance", "db-snapshot", "db-subnet-group", "security-group", "log-group"):
         assert "as the names of this run do" in refusal_of(kind, LOCK)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from drills.aws.session import Clients
 from drills.config.limits import Limit
 from drills.errors import DrillError
 from drills.model.instance import ResourceKind
+from drills.sweep import find as sweep_find
 from drills.sweep.find import find
 from drills.sweep.leftovers import Leftover, standing_of
 from drills.sweep.remove import remove
@@ -65,6 +69,26 @@ def test_what_is_kept_says_for_which_clusters_and_instances(
     secret = Leftover("secret", "drill-x", *place, (NOON - timedelta(hours=1)).isoformat(), users=copies)
 
     assert f"not removed: {said}" in Swept(secret, standing_of(secret, NOON), NOON).reason
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_copy_that_is_no_database_keeps_no_group(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """It has no groups of a run's, whether it is in its time or could not be listed."""
+    place = ("123456789012", "eu-central-1", RUN, "orders")
+    group = Leftover("security-group", f"{STEM}-isolation", *place, (NOON - timedelta(hours=1)).isoformat())
+    table = Leftover("dynamodb-table", f"{STEM}-recovery", *place, (NOON + timedelta(days=1)).isoformat())
+
+    def tables(_: Clients) -> list[Leftover]:
+        if listed:
+            return [table]
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListTables")
+
+    monkeypatch.setitem(sweep_find._LISTS, "security-group", lambda _: [group])
+    monkeypatch.setitem(sweep_find._LISTS, "dynamodb-table", tables)
+    found = find(Mock(account="123456789012", region="eu-central-1"), ("security-group", "dynamodb-table"))
+
+    assert bool(found.unread) != listed
+    assert standing_of(found.leftovers[0], NOON) == "past"
 
 
 def test_a_group_that_something_else_uses_is_left_soon() -> None:

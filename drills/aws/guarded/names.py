@@ -63,7 +63,7 @@ class LockName(str):
     def __new__(cls, text: str) -> LockName:
         """Take a name of a lock. Raises Refused for every other."""
         if not cls._FORM.fullmatch(text):
-            raise Refused(f'expected the name of a lock ({LOCK_PREFIX}…), found "{text}"')
+            raise Refused(f'expected the name of a lock ({LOCK_PREFIX}<16 hex digits>-<number>), found "{text}"')
         return super().__new__(cls, text)
 
 
