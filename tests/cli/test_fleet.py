@@ -107,7 +107,10 @@ def test_a_share_without_a_target_is_no_success(project: Path, capsys: Capture, 
 
 
 def test_the_whole_plan_and_its_cost_are_said_first(project: Path, capsys: Capture) -> None:
-    """Of each target what its own dry run says, and why one would not start: then the exit code is 12."""
+    """Of each target what its own dry run says, and why one would not start: then the exit code is 12.
+
+    What would not start makes no copy, takes no time and costs nothing.
+    """
     assert main(["run", "--all", "--dry-run", "--json", "--parallel", "2"]) == 12
 
     told = json.loads(capsys.readouterr().out)
@@ -117,8 +120,14 @@ def test_the_whole_plan_and_its_cost_are_said_first(project: Path, capsys: Captu
         ("stock/eu", False),
     ]
     alone = told["targets"][0]["total_seconds"]
-    assert (told["parallel"], told["copies"], told["longest_seconds"]) == (2, 6, 2 * alone)
-    assert (told["price"]["usd"], len(told["price"]["copies"])) == (None, 6)
+    assert (told["parallel"], told["copies"], told["longest_seconds"]) == (2, 4, alone)
+    assert (told["price"]["usd"], len(told["price"]["copies"])) == (None, 4)
+
+    assert main(["run", "--all", "--dry-run", "--shard", "2/3"]) == 12
+    said = capsys.readouterr().out
+    assert "1 target, 0 of them begun, 0 at once, 0 copies, at most" in said
+    assert ": nothing, as no copy would be made\n" in said
+    assert "not known: " not in said
 
     assert main(["run", "--all", "--dry-run", "--shard", "1/3", "--tier", "light"]) == 0
     said = capsys.readouterr().out

@@ -34,8 +34,9 @@ def run(
     `left_out` has a sentence for each database that was found and cannot be drilled.
     """
     told = [_of_target(options, name, one) for name in configs]
-    size = min(at_once(options, configs), len(configs))
-    price = cost.price_of(copy for each in configs.values() for copy in estimate(each).copies)
+    begun = [configs[each["target"]] for each in told if _is_begun(each)]
+    size = min(at_once(options, configs), len(begun))
+    price = cost.price_of(copy for each in begun for copy in estimate(each).copies)
     fleet = {
         "targets": told,
         "parallel": size,
@@ -43,7 +44,7 @@ def run(
         "price": asdict(price),
         "discovered": options.discover or "",
         "left_out": left_out,
-        "longest_seconds": _longest([each.limits.total_seconds for each in configs.values()], size),
+        "longest_seconds": _longest([each.limits.total_seconds for each in begun], size),
     }
     print(json.dumps(fleet, indent=2) if options.json else _as_text(fleet))
     return COULD_NOT_RUN if any("refused" in each for each in told) else 0
@@ -61,12 +62,17 @@ def _of_target(options: argparse.Namespace, name: str, one: Callable[[argparse.N
     return facts
 
 
+def _is_begun(facts: Mapping[str, Any]) -> bool:
+    """Return whether the fleet would begin the run: one that is refused, or had its drill in the period, makes no copy."""
+    return "refused" not in facts and not facts["once"]
+
+
 def _longest(limits: list[float], size: int) -> float:
     """Return how long the fleet may take at most: its runs one after another in the place that is free first."""
     places = [0.0] * size
     for each in limits:
         places[places.index(min(places))] += each
-    return max(places)
+    return max(places, default=0.0)
 
 
 def _as_text(fleet: dict[str, Any]) -> str:
@@ -82,13 +88,16 @@ def _as_text(fleet: dict[str, Any]) -> str:
             f"{show_duration(each['total_seconds'])}, cost {_amount(each['price']['usd'])}",
         ]
         lines += [f"  not begun, since {each['once']}"] if each["once"] else []
-    number = len(fleet["targets"])
+    number, begun = len(fleet["targets"]), sum(map(_is_begun, fleet["targets"]))
+    of = f", {begun} of them begun" if begun != number else ""
+    price = fleet["price"]
+    otherwise = "unknown" if price["copies"] else "nothing, as no copy would be made"
     lines += [
         *(f"left out: {each}" for each in fleet["left_out"]),
-        f"{counted(number, 'target')}, {fleet['parallel']} at once, {counted(fleet['copies'], 'copy', 'copies')}, at most "
+        f"{counted(number, 'target')}{of}, {fleet['parallel']} at once, {counted(fleet['copies'], 'copy', 'copies')}, at most "
         f"{show_duration(fleet['longest_seconds'])}",
-        f"cost of all, by the prices of {fleet['price']['prices_of']}: {_amount(fleet['price']['usd'])}",
-        *(f"  not known: {each}" for each in fleet["price"]["unknown"]),
+        f"cost of all, by the prices of {price['prices_of']}: {_amount(price['usd'], otherwise)}",
+        *(f"  not known: {each}" for each in price["unknown"]),
         "`drills run --target NAME --dry-run` says what the run of one would read, change and delete.",
         "Nothing was started, made or changed; AWS was asked what it protects."
         if fleet["discovered"]
@@ -105,5 +114,5 @@ def _skipped(tier: str) -> str:
     return f", {sum(bool(tags & {*each.tags}) for each in shipped())} of them {not_run_in(tier)},"
 
 
-def _amount(usd: str | None) -> str:
-    return "unknown" if usd is None else cost.about(Decimal(usd))
+def _amount(usd: str | None, otherwise: str = "unknown") -> str:
+    return otherwise if usd is None else cost.about(Decimal(usd))
