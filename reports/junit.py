@@ -8,7 +8,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from drills.history.line import OUTCOMES, outcome_of
+from drills.history.line import OUTCOMES, became
 from drills.model.record import Promise, RunRecord
 from drills.printable import printable_lines
 from reports import outcomes, reasons, words
@@ -20,7 +20,7 @@ def render(record: RunRecord) -> str:
     """The file as text, ending in a newline."""
     cases = [*(_case(record, promise) for promise in record.promises), *_of_the_run(record)]
     if record.code not in (0, None) and not any(each.find("failure") is not None or _broken(each) for each in cases):
-        cases.append(_run_case(record, outcome_of(record), reasons.headline(record)))
+        cases.append(_run_case(record, became(record), reasons.headline(record)))
     suite = ET.Element(
         "testsuite",
         name=_text(words.title(record)),
@@ -42,7 +42,7 @@ def render(record: RunRecord) -> str:
 
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
-    yield from (("run", record.run_id), ("profile", record.profile), ("outcome", outcome_of(record)))
+    yield from (("run", record.run_id), ("profile", record.profile), ("outcome", became(record)))
     for stamp in words.stamps(record):
         yield "stamp", stamp
     yield "exit_codes", " ".join(str(code) for code in record.all_codes)

@@ -6,9 +6,10 @@ import re
 from typing import Literal
 
 from drills import errors
+from drills.history.line import is_left_open
 from drills.model.record import Promise, RunRecord
 
-Kind = Literal["", "objective missed", "verification failed", "could not run", "precondition absent"]
+Kind = Literal["", "objective missed", "verification failed", "could not run", "not verified", "precondition absent"]
 # How a sentence says that an objective was missed: the sentences of drills/objectives/, recovery/selection.py and errors.py.
 OBJECTIVE_MISSED = (
     r"beyond the (RTO|RPO)|objective[^;]* missed|NoRecoveryPoint|a usable recovery point|no usable recovery point"
@@ -24,7 +25,8 @@ def kind_of(record: RunRecord, promise: Promise) -> Kind:
     if promise.outcome == "passed":
         return ""
     if promise.outcome != "failed":
-        return "precondition absent" if promise.outcome == "skipped" else "could not run"
+        open_one: Kind = "not verified" if is_left_open(record, promise) else "could not run"
+        return "precondition absent" if promise.outcome == "skipped" else open_one
     for verdict in record.verdicts:
         if verdict.outcome == "missed" and verdict.sentence and verdict.sentence in promise.reason:
             return "objective missed" if verdict.exit_code == errors.OBJECTIVE_MISSED else "verification failed"
@@ -34,6 +36,8 @@ def kind_of(record: RunRecord, promise: Promise) -> Kind:
 def reason_of(record: RunRecord, promise: Promise) -> str:
     """Why a promise did not hold, with the kind of its end before the sentence; a skipped one has its reason alone."""
     kind = kind_of(record, promise)
+    if kind == "not verified":
+        return promise.reason  # which says so itself
     return f"{kind}: {promise.reason}" if promise.reason and promise.outcome in ("failed", "broken") else promise.reason
 
 

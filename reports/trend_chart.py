@@ -301,7 +301,8 @@ def legend(trend: Trend) -> list[tuple[str, str]]:
     kinds: dict[str, list[str]] = {}
     for outcome, kind in KINDS.items():
         if any(point.outcome == outcome for point in trend.points):
-            kinds.setdefault(kind, []).append(outcome)
+            became = dict.fromkeys(point.became for point in trend.points if point.outcome == outcome)
+            kinds.setdefault(kind, []).extend(became)
     told = [(kind, " or ".join(outcomes)) for kind, outcomes in kinds.items()]
     told = [(kind, f"{words} (its number does not count)" if kind == "wrong" else words) for kind, words in told]
     judged = [point for point in trend.points if KINDS[point.outcome] != "absent"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from pytest_bdd import parsers, then
 
@@ -53,6 +55,6 @@ def assert_verdict(verdict: Verdict | None, name: str) -> None:
     if verdict.outcome == "not verified" and verdict.requirement != "required":
         pytest.skip(f"{name} is {verdict.requirement}: {verdict.sentence}")
     if verdict.outcome == "not verified":
-        raise CheckUnavailable(f"{name} was not verified: {verdict.sentence}")
+        raise CheckUnavailable(dataclasses.replace(verdict, name=name).why_open)
     if verdict.outcome != "met":
         raise AssertionError(verdict.sentence)  # not `assert`: pytest would add its own words to the sentence

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from drills import errors
 from drills.model.history import NOT_VERIFIED, GroupKey, HistoryLine, RunOutcome
 from drills.model.point import parse_point_selector
-from drills.model.record import Restoration, RunRecord, Setting, value_of
+from drills.model.record import Promise, Restoration, RunRecord, Setting, value_of
 from drills.model.timing import Measurement
 
 LINE_VERSION = 1
@@ -53,8 +53,13 @@ def outcome_of(record: RunRecord) -> RunOutcome:
 def came_to_no_verdict(record: RunRecord) -> bool:
     """Return whether a run with 12 ran to its end and could not verify something: it is no run that could not run."""
     tried = not record.interrupted_by and not record.failures
-    tried = tried and all(each.outcome != "broken" for each in record.promises)
+    tried = tried and all(each.outcome != "broken" or is_left_open(record, each) for each in record.promises)
     return tried and record.code == errors.COULD_NOT_RUN and bool(record.unverified)
+
+
+def is_left_open(record: RunRecord, promise: Promise) -> bool:
+    """Return whether a promise is broken because the verdict that it stands on could not be verified, and by nothing else."""
+    return promise.outcome == "broken" and promise.reason in {each.why_open for each in record.unverified}
 
 
 def became(record: RunRecord) -> str:

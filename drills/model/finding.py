@@ -73,3 +73,8 @@ class Verdict:
     sentence: str
     requirement: Requirement = "required"
     exit_code: int = 11
+
+    @property
+    def why_open(self) -> str:
+        """What a promise says that stands on this verdict where it is not verified."""
+        return f"{self.name} was not verified: {self.sentence}"

@@ -88,7 +88,7 @@ def _runs(record: RunRecord, found: Trend) -> Folded:
     rows = [
         (
             point.run_id + (" (this run)" if point.run_id == record.run_id else ""),
-            point.outcome,
+            point.became,
             words.seconds_or(point.rta_seconds, "–"),
             words.seconds_or(point.rto_seconds, "–"),
             words.seconds_or(point.rpa_seconds, "–"),
@@ -99,7 +99,8 @@ def _runs(record: RunRecord, found: Trend) -> Folded:
     ]
     every = f"The newest {len(shown)} of {wording.runs(len(found.points))}; every one stands in drill.json"
     whole = every if len(shown) < len(found.points) else "Every run of the group"
-    caption = f"{whole}. Objective missed and verification failed were judged and did not pass; what could not run was not judged."
+    caption = f"{whole}. Objective missed and verification failed were judged and did not pass; "
+    caption += "what could not run or was not verified was not judged."
     columns = "Run, Outcome:outcome, RTA:number, RTO:number, RPA:number, RPO:number, Size:number"
     return Folded(f"Runs: {wording.runs(len(found.points))}", (table(caption, columns, rows),))
 

@@ -87,8 +87,8 @@ def _promises(record: RunRecord) -> Folded:
             took = words.seconds_or(each.seconds or None, "–")
             rows.append((each.name, each.outcome, took, outcomes.reason_of(record, each)))
     caption = (
-        "Failed: the promise does not hold. Broken: it could not be tried. Skipped: a precondition is absent. The promises "
-        "share one restore; its time stands with the first that needed it."
+        "Failed: the promise does not hold. Broken: it could not be tried or not be verified. Skipped: a precondition is "
+        "absent. The promises share one restore; its time stands with the first that needed it."
     )
     made = table(caption, "Promise, Outcome:outcome, Took:number, Reason", rows)
     return Folded(f"Promises: {words.promise_counts(record.promises)}", (made,))

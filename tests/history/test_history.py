@@ -83,7 +83,11 @@ def test_a_run_that_could_not_verify_something_is_told_apart_from_one_that_could
     open_one = Verdict("content equal to manifest", "not verified", "no manifest was found")
     unverified = dataclasses.replace(green_drill(), code=12, all_codes=(12,), verdicts=(open_one,))
     broken = dataclasses.replace(green_drill().promises[0], outcome="broken")
+    left_open = dataclasses.replace(broken, reason=open_one.why_open)
+    both = dataclasses.replace(unverified, promises=(*green_drill().promises, left_open))
     others = (
+        dataclasses.replace(both, verdicts=()),
+        dataclasses.replace(both, promises=(left_open, broken)),
         dataclasses.replace(unverified, verdicts=()),
         dataclasses.replace(unverified, failures=(Failure("AWS refused it", 12),)),
         dataclasses.replace(unverified, promises=(broken,)),
@@ -91,12 +95,13 @@ def test_a_run_that_could_not_verify_something_is_told_apart_from_one_that_could
     )
 
     assert (outcome_of(unverified), became(unverified)) == ("could not run", "not verified")
+    assert became(both) == "not verified"  # its promise broke for want of that verdict alone
     assert {became(each) for each in others} == {"could not run"}
     assert (
         verdict_of(dataclasses.replace(unverified, partial=True))
         == "not verified, counts nowhere (partial: the run was filtered)"
     )
-    written = [read_lines(write_line(line_of(each)) + "\n")[0][0] for each in (unverified, others[0])]
+    written = [read_lines(write_line(line_of(each)) + "\n")[0][0] for each in (both, others[0])]
     assert [(each.outcome, each.not_verified) for each in written] == [
         ("could not run", True),
         ("could not run", False),

@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from drills import errors
-from drills.history.line import outcome_of
+from drills.history.line import line_of, outcome_of
+from drills.history.trend import trend_of
 from drills.model.finding import Verdict
 from drills.model.record import Promise, PromiseOutcome, RunRecord
 from drills.objectives.verdicts import PRECEDENCE
 from reports import allure_files, html, junit, markdown, outcomes, terminal, words
+from reports.trend_chart import legend
+from reports.view.build import report
+from reports.view.parts import Table
 from tests.reports.test_html import visible
 from tests.support.example_record import failing_drill, green_drill, interrupted_drill, running_drill
 
@@ -82,6 +86,33 @@ def test_no_usable_recovery_point_is_a_missed_objective() -> None:
     """Also without a verdict, by the sentence of drills/recovery/selection.py."""
     reason = "expected a usable recovery point of 'orders' in the RDS snapshots, there is none at all: see why"
     assert outcomes.kind_of(green_drill(), Promise("one", "", "One", "failed", reason=reason)) == "objective missed"
+
+
+def left_open() -> RunRecord:
+    """A run of one promise that went to its end and could not verify what the promise says, with the trend that it ends."""
+    verdict = Verdict("items", "not verified", "no manifest was found", exit_code=12)
+    promise = Promise("one", "A lost table comes back", "Its items are there", "broken", 1.0, verdict.why_open)
+    record = dataclasses.replace(green_drill(), promises=(promise,), verdicts=(verdict,), code=12, all_codes=(12,))
+    line = line_of(record)
+    return dataclasses.replace(record, history=trend_of((line,), line.key, record.started_at))
+
+
+def test_a_promise_that_could_not_be_verified_is_not_one_that_could_not_run(tmp_path: Path) -> None:
+    """The promise says so itself, junit.xml by its type; the block over time lists the run as history and ledger call it."""
+    record, out = left_open(), io.StringIO()
+    terminal.summary(record, tmp_path, Console(file=out, width=160))
+    suite = ET.fromstring(junit.render(record))[0]
+    trend = next(each for each in report(record).blocks if each.number == 10)
+    listed = [row.cells[1] for part in trend.folded[0].parts if isinstance(part, Table) for row in part.rows]
+
+    assert [each.get("type") for each in suite.iter("error")] == ["not verified"]
+    assert {each.get("name"): each.get("value") for each in suite.iter("property")}["outcome"] == "not verified"
+    assert listed == ["not verified"]
+    assert record.history is not None
+    assert legend(record.history)[0] == ("absent", "not verified")
+    for text in (visible(html.render(record)), markdown.render(record), out.getvalue()):
+        assert "items was not verified: no manifest was found" in text
+        assert "could not run: items" not in text
 
 
 def test_junit_holds_every_promise_and_what_was_measured() -> None:
