@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from drills.model.price import Billed, RunPrice, UnitKind
+from drills.durations import show_duration
+from drills.model.instance import ResourceKind
+from drills.model.price import Billed, Part, RunPrice, UnitKind
 from drills.model.record import RunRecord
-from drills.objectives import cost
+from drills.objectives import cost, parts
 
 _UNITS: Mapping[UnitKind, str] = MappingProxyType(
     {
@@ -19,8 +22,18 @@ _UNITS: Mapping[UnitKind, str] = MappingProxyType(
         "iops_month": "IOPS",
         "mibps_month": "MiB/s",
         "gib": "GiB",
-        "million_io": "million I/O requests",
-        "million_reads": "million read units",
+        "million_io": "I/O requests",
+        "million_reads": "read units",
+    }
+)
+_MILLIONS = frozenset({"million_io", "million_reads"})
+_FREE: Mapping[tuple[UnitKind, str], int] = MappingProxyType(  # of which what is above it is charged
+    {("iops_month", "EBS gp3"): parts.GP3_IOPS, ("mibps_month", "EBS gp3"): parts.GP3_MIBPS}
+)
+_LEAST: Mapping[ResourceKind, tuple[str, int]] = MappingProxyType(
+    {
+        "db-instance": ("an instance", cost.LEAST_SECONDS),
+        "ebs-volume": ("a volume", cost.LEAST_OF["ebs-volume"]),
     }
 )
 
@@ -32,8 +45,8 @@ def cost_line(record: RunRecord) -> str:
     kept = record.price or RunPrice()
     used = kept.used or cost.of_run(record)
     told = cost.told(used, simulated=record.simulated, asked=kept.asked)
-    hours = sum(each.seconds for each in used.copies) / 3600
-    billed = f" ({hours:.2f} h of {_copies(used.copies)})" if used.copies else ""
+    seconds = sum(each.seconds for each in used.copies)
+    billed = f" ({show_duration(seconds)} of {_copies(used.copies)})" if used.copies else ""
     return f"{told}{billed}" + (f"; {kept.note}" if kept.note else "")
 
 
@@ -45,21 +58,40 @@ def estimate_line(record: RunRecord) -> str:
 
 
 def _copies(copies: Sequence[Billed]) -> str:
-    """What copies are billed by, each once: class and storage, or the parts of what is no database instance."""
-    return "; ".join(dict.fromkeys(_instance(each) if each.kind == "db-instance" else _parts(each) for each in copies))
+    """What copies are billed by, each once: class and storage, or the parts of what is no instance; and for how long at least."""
+    each_once = [_instance(each) if each.kind == "db-instance" else _parts(each) for each in copies]
+    return "; ".join(dict.fromkeys([*each_once, *filter(None, map(_least, copies))]))
+
+
+def _least(copy: Billed) -> str:
+    """For how long it is billed at least, where it was not there for as long; "" where that is not known."""
+    named, least = _LEAST.get(copy.kind, ("", 0))
+    by_capacity = any(each.kind == "acu_hour" for each in copy.parts)
+    if by_capacity or copy.seconds >= least:
+        return ""
+    return f"{named} is billed for at least {show_duration(least)}"
 
 
 def _instance(copy: Billed) -> str:
-    size = "storage unknown" if copy.storage_gib is None else f"{copy.storage_gib:g} GiB of {copy.storage_type}"
-    return ", ".join((copy.instance_class or "an unknown class", size, *_amounts(copy)))
+    size = "storage unknown" if copy.storage_gib is None else f"{_number(copy.storage_gib)} GiB of {copy.storage_type}"
+    return ", ".join((copy.instance_class or "an unknown class", size, *map(_amount, copy.parts)))
 
 
 def _parts(copy: Billed) -> str:
-    return ", ".join(_amounts(copy)) or f"{copy.kind}, of which nothing is known"
+    return ", ".join(map(_amount, copy.parts)) or f"{copy.kind}, of which nothing is known"
 
 
-def _amounts(copy: Billed) -> list[str]:
-    return [
-        f"{'unknown' if each.amount is None else f'{each.amount:g}'} {_UNITS[each.kind]} of {each.name}"
-        for each in copy.parts
-    ]
+def _amount(part: Part) -> str:
+    free = _FREE.get((part.kind, part.name))
+    above = f" above {free:,}" if free else ""
+    number = "unknown"
+    if part.amount is not None:
+        number = f"{math.ceil(round(part.amount * 1_000_000, 3)):,}" if part.kind in _MILLIONS else _number(part.amount)
+    return f"{number} {_UNITS[part.kind]}{above} of {part.name}"
+
+
+def _number(amount: float) -> str:
+    """An amount with two places at most, and what they do not show as less than that."""
+    if 0 < amount < 0.01:
+        return "less than 0.01"
+    return f"{amount:,.2f}".rstrip("0").rstrip(".")

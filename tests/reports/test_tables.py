@@ -104,7 +104,10 @@ def test_a_volume_costs_what_it_is_billed_by() -> None:
 
     assert "would cost about $0.0" in summary
     assert "without throughput of EBS gp3, of which it is not known how much there is (" in summary
-    assert "h of 20 GiB of EBS gp3, 1000 IOPS of EBS gp3, unknown MiB/s of EBS gp3)" in summary
+    assert (
+        "s of 20 GiB of EBS gp3, 1,000 IOPS above 3,000 of EBS gp3, unknown MiB/s above 125 of EBS gp3; a volume"
+        in summary
+    )
 
 
 def test_statuses_and_lineage_of_a_table_name_fields_of_dynamodb() -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.config.load import Config, load
-from drills.model.price import Part, RunPrice, UnitPrice
+from drills.model.price import Billed, Part, Price, RunPrice, UnitPrice
 from drills.objectives import cost
 from drills.run import guard, price, price_list
 from drills.run.table import guard as others
@@ -202,3 +202,58 @@ def test_a_record_of_before_has_its_price_worked_out_by_the_report() -> None:
 
     assert cost_line(record).startswith("unknown by the prices of ")
     assert estimate_line(record) == ""
+
+
+@pytest.mark.parametrize(
+    ("copy", "told"),
+    [
+        (
+            Billed("r", "c", 599, "gp3", 100),
+            " (9 m 59 s of c, 100 GiB of gp3; an instance is billed for at least 10 m)",
+        ),
+        (Billed("r", "c", 3600, "gp3", 1234567), " (1 h of c, 1,234,567 GiB of gp3)"),
+        (
+            Billed("r", "", 0.7, kind="ebs-volume", parts=(Part("gib_month", "EBS gp3", 1),)),
+            " (0.7 s of 1 GiB of EBS gp3; a volume is billed for at least 1 m)",
+        ),
+        (
+            Billed(
+                *("r", "", 60),
+                kind="ebs-volume",
+                parts=(Part("iops_month", "EBS gp3", 1000), Part("mibps_month", "EBS gp3", None)),
+            ),
+            " (1 m of 1,000 IOPS above 3,000 of EBS gp3, unknown MiB/s above 125 of EBS gp3)",
+        ),
+        (
+            Billed("r", "", 60, kind="ebs-volume", parts=(Part("iops_month", "EBS io2", 1000),)),
+            " (1 m of 1,000 IOPS of EBS io2)",
+        ),
+        (
+            Billed(
+                *("r", "", 9),
+                kind="dynamodb-table",
+                parts=(Part("gib", "DynamoDB", 4.5361e-05), Part("million_reads", "DynamoDB", 3.2e-6)),
+            ),
+            " (9.0 s of less than 0.01 GiB of DynamoDB, 4 read units of DynamoDB)",
+        ),
+        (
+            Billed(
+                "r",
+                "",
+                9,
+                kind="dynamodb-table",
+                parts=(Part("gib", "x", 2.3456), Part("million_io", "x", 9 / 1_000_000)),
+            ),
+            " (9.0 s of 2.35 GiB of x, 9 I/O requests of x)",
+        ),
+        (
+            Billed("r", "", 9, kind="dynamodb-table", parts=(Part("gib", "x", 0), Part("million_io", "x", None))),
+            " (9.0 s of 0 GiB of x, unknown I/O requests of x)",
+        ),
+    ],
+)
+def test_what_a_copy_is_billed_by_is_said_in_numbers_that_people_read(copy: Billed, told: str) -> None:
+    """As a time, with the least that is billed where it was shorter; what is above what is free as that; no number with an "e"."""
+    record = dataclasses.replace(green_drill(), price=RunPrice(used=Price("1", (), (copy,), "D")))
+
+    assert cost_line(record).partition(" by the prices of D")[2] == told
