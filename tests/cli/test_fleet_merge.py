@@ -32,6 +32,7 @@ from drills.model.coverage import Learned
 from drills.model.record import Setting
 from drills.record import Journal, load
 from reports.fleet import show
+from reports.words import show_path
 from tests.support.example_record import START, green_drill
 from tests.support.ledger import kept
 
@@ -105,6 +106,26 @@ def test_nothing_of_a_share_is_lost(tmp_path: Path, capsys: Capture, monkeypatch
     assert "2 of 2 targets passed" in page.read_text()
     assert json.loads(capsys.readouterr().out)["targets"] == list(TARGETS)
     assert (into / "history.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("given", [[], ["--json"]])
+def test_a_fleet_that_the_newest_of_its_folder_leaves_out_is_said(
+    tmp_path: Path, capsys: Capture, given: list[str]
+) -> None:
+    """Only the newest of a folder is in the scorecard: how many are not, and how one of them is shown; also into itself."""
+    path = one_of_one(tmp_path)
+    folder = path.parents[2]
+    before = path.parent.with_name("fleet-20261122-141501-a1b2")
+    shutil.copytree(path.parent, before)
+    shutil.copytree(path.parent, before.with_name("fleet-20261121-141501-a1b2"))
+
+    assert main(["report", "merge", str(folder), "-o", str(folder), *given]) == 0
+    assert capsys.readouterr().err == (
+        f"of {show_path(folder)} the scorecard has the newest fleet alone, {path.parent.name}, and not 2 earlier ones: drills "
+        f"report {show_path(before)} shows the one before it\n"
+    )
+    assert main(["report", "merge", str(share(tmp_path, 2)), "-o", str(tmp_path / "all"), *given]) == 12
+    assert "earlier" not in capsys.readouterr().err
 
 
 def test_a_share_that_is_not_given_is_12(tmp_path: Path, capsys: Capture) -> None:

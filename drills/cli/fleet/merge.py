@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,13 +21,15 @@ from drills.evidence.folder import entries_in
 from drills.fleet import merge, score
 from drills.fleet import record as records
 from drills.fleet.record import FLEET_NAME, FleetRecord
+from drills.printable import printable
 from drills.record import RECORD_NAME, new_run_id
 from drills.screen import Screen
-from reports import allure_render
+from reports import allure_render, words
 from reports.fleet import allure, show
 from reports.write import append_step_summary
 
 NAME = "merge"
+_FLEETS = f"fleet-*/{FLEET_NAME}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     into = folder_to_write("--output", options.output)
     folders = [each for given in options.folders for each in _reports_in(Path(given))]
     going_on.refuse(folders)
-    shares = _shares(folders, into)
+    shares, passed_over = _shares(folders, into), _passed_over(folders)
     now = SystemClock().now()
     fleet = merge.merged(shares, f"fleet-{new_run_id(now)}", __version__, now)
     try:
@@ -72,6 +75,8 @@ def run(options: argparse.Namespace) -> int:
         console = Screen()
         show.terminal(fleet, folder, console)
         console.print(said, soft_wrap=True, markup=False, highlight=False)
+    for each in passed_over:
+        print(printable(each), file=sys.stderr)
     return COULD_NOT_RUN if fleet.code is None else fleet.code
 
 
@@ -128,12 +133,26 @@ def _reports_in(given: Path) -> list[Path]:
 
 def _reports_of(given: Path) -> list[Path]:
     """Return the folder that holds runs, itself or reports/ in it; none where there is none."""
-    return [folder for folder in (given, given / "reports") if any((folder / "out").glob(f"fleet-*/{FLEET_NAME}"))][:1]
+    return [folder for folder in (given, given / "reports") if any((folder / "out").glob(_FLEETS))][:1]
 
 
 def _newest(folder: Path) -> Path:
     """Return the folder of the newest fleet below reports/."""
-    return max((folder / "out").glob(f"fleet-*/{FLEET_NAME}"), key=lambda path: path.parent.name).parent
+    return max((folder / "out").glob(_FLEETS), key=lambda path: path.parent.name).parent
+
+
+def _passed_over(folders: Sequence[Path]) -> list[str]:
+    """Return a sentence for each folder with fleets before its newest, which alone is in the scorecard."""
+    said = []
+    for folder in folders:
+        newest, *earlier = sorted((path.parent for path in (folder / "out").glob(_FLEETS)), reverse=True)
+        if earlier:
+            shown = words.show_path(earlier[0])
+            said.append(
+                f"of {words.show_path(folder)} the scorecard has the newest fleet alone, {newest.name}, and not "
+                f"{words.counted(len(earlier), 'earlier one')}: drills report {shown} shows the one before it"
+            )
+    return said
 
 
 def _shares(folders: Sequence[Path], into: Path) -> list[FleetRecord]:
