@@ -59,8 +59,9 @@ def score(record: RunRecord, forecasts: Sequence[Forecast]) -> ScoredForecast | 
 
     None too for a simulated run without a forecast.
 
-    A drill is matched by account, region and instance, and by DbiResourceId where both are known; simulated ones only with
-    simulated ones. A hit is a restore that was foreseen as accepted and became available, or as refused and did not.
+    A drill is matched by account, region, instance and vault, and by DbiResourceId: a forecast of what was gone is none of one that
+    is there, while one of what was there is of a drill that finds it gone. Simulated ones are matched only with simulated ones. A
+    hit is a restore that was foreseen as accepted and became available, or as refused and did not.
     """
     restored = _restored(record)
     if restored is None:
@@ -87,9 +88,10 @@ def _same(forecast: Forecast, record: RunRecord) -> bool:
         return False
     if forecast.instance_id != target.instance_id:
         return False
-    known = ((forecast.account, target.account), (forecast.region, target.region))
-    ids = (forecast.dbi_resource_id, target.dbi_resource_id)
-    return all(not one or not other or one == other for one, other in (*known, ids))
+    if target.dbi_resource_id and forecast.dbi_resource_id != target.dbi_resource_id:
+        return False
+    known = ((forecast.account, target.account), (forecast.region, target.region), (forecast.vault, target.vault))
+    return all(not one or not other or one == other for one, other in known)
 
 
 def _became_available(record: RunRecord, recovery: Restoration) -> bool:

@@ -14,7 +14,8 @@ Score = Literal["hit", "miss", "not scored"]
 class Forecast:
     """What preflight foresaw at an instant: whether a restore of the target would be accepted, and why not.
 
-    `dbi_resource_id` is the instance's, "" where it was gone; `reasons` say why it would be refused, or why that is not known.
+    `dbi_resource_id` is the instance's, "" where it was gone. `vault` is the target's, None where it names none, and of forecasts
+    that were kept before it was noted. `reasons` say why it would be refused, or why that is not known.
     """
 
     at: datetime
@@ -28,6 +29,7 @@ class Forecast:
     reasons: tuple[str, ...] = ()
     point: str = ""
     all_codes: tuple[int, ...] = ()
+    vault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def forecast(record: RunRecord, foreseen: str = "accepted", hours: float = 10.0)
         region=record.target.region,
         instance_id=record.target.instance_id,
         dbi_resource_id=record.target.dbi_resource_id,
+        vault=record.target.vault,
         foreseen=foreseen,  # type: ignore[arg-type]
         reasons=() if foreseen == "accepted" else ("key: it is disabled",),
     )
@@ -126,9 +127,11 @@ def test_the_newest_forecast_before_the_drill_counts() -> None:
         {"region": "us-east-1"},
         {"instance_id": "payments"},
         {"dbi_resource_id": "db-B"},
+        {"dbi_resource_id": ""},
+        {"vault": "other"},
         {"simulated": True},
     ],
-    ids=["account", "region", "instance", "resource", "simulated"],
+    ids=["account", "region", "instance", "resource", "gone", "vault", "simulated"],
 )
 def test_a_forecast_of_another_instance_is_none(other: dict[str, object]) -> None:
     """Names are reused; a simulated forecast says nothing about AWS."""
@@ -136,6 +139,16 @@ def test_a_forecast_of_another_instance_is_none(other: dict[str, object]) -> Non
     elsewhere = replace(forecast(record), **other)  # type: ignore[arg-type]
 
     assert forecasts.score(record, [elsewhere]).foreseen is None  # type: ignore[union-attr]
+
+
+def test_a_drill_that_finds_the_source_gone_scores_what_was_foreseen_of_it() -> None:
+    """It is the disaster that was foreseen; a line that was kept without its vault is still one of the target."""
+    record = real()
+    assert record.target
+    gone = replace(record, target=replace(record.target, dbi_resource_id=""))
+    foreseen = replace(forecast(record), vault=None)
+
+    assert forecasts.score(gone, [foreseen]).score == "hit"  # type: ignore[union-attr]
 
 
 def test_a_run_that_came_to_no_restore_scores_nothing() -> None:

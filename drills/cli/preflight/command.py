@@ -81,6 +81,7 @@ def _forecast(
         reasons=judge.reasons(results),
         point=facts.restore.point.arn if facts.restore else "",
         all_codes=tuple(codes),
+        vault=facts.vault,
     )
 
 
