@@ -45,6 +45,28 @@ def _clock_line(record: RunRecord, rta: Measurement | None, alone: Measurement |
     return f"{line}; {parts}; {declared} declared for what a drill cannot measure"
 
 
+LOSS_WAYS = {
+    "policy": ("by policy", "the worst case that the backup schedule allows"),
+    "api": ("by API", "what AWS says of the recovery point; a claim, and judged by nothing"),
+    "data": ("by data", "what the restored data prove; the RPO is judged by it alone"),
+}
+
+
+def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
+    """The three numbers of the data loss, side by side: way, number, how it came about, what the way is."""
+    rows = []
+    for loss in record.losses:
+        way, meaning = LOSS_WAYS[loss.by]
+        number = (
+            words.seconds_or(loss.seconds)
+            if loss.seconds is None or not loss.upper_bound
+            else f"≤ {words.seconds_or(loss.seconds)}"
+        )
+        reach = f"; reaches to {words.show_instant(loss.reaches_to)}" if loss.reaches_to else ""
+        rows.append((way, number, f"{loss.sentence}{reach}", meaning))
+    return rows
+
+
 def query_rows(record: RunRecord) -> list[tuple[str, str, str, str, str]]:
     """The owner's queries: name, cold, warm, target and how they ended."""
     found = words.recovery(record)

@@ -177,7 +177,7 @@ def summary(record: RunRecord, folder: Path, console: Console) -> None:
         _say(console, line, "dim")
     for name, cold, warm, target, ended in recovery_words.query_rows(record):
         _say(console, f"query {name!r}: {cold} cold, {warm} warm, target {target}: {ended}", "dim")
-    for way, number, how, _ in words.loss_rows(record):
+    for way, number, how, _ in recovery_words.loss_rows(record):
         _say(console, f"data loss {way}: {number} ({how})", "dim")
     console.print()
     _over_time(record, console)

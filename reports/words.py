@@ -270,30 +270,18 @@ def _view(record: RunRecord, objective_name: str, actual_name: str, objective: f
     sentence = verdict.sentence if verdict else (measured.sentence if measured else f"{actual_name} was not measured")
     outcome: Outcome = verdict.outcome if verdict else "not verified"
     judged = verdict is None or verdict.outcome != "not verified" or verdict.requirement == "required"
+    if verdict is None and objective is None:
+        judged = False  # as by the verdict on an objective that is not set
+    elif verdict is None and (none := no_point(record)):
+        outcome, sentence = "missed", none
     source = measured.source if measured else ""
     return ObjectiveView(objective_name, actual_name, objective, actual, outcome, sentence, source, judged=judged)
 
 
-LOSS_WAYS = {
-    "policy": ("by policy", "the worst case that the backup schedule allows"),
-    "api": ("by API", "what AWS says of the recovery point; a claim, and judged by nothing"),
-    "data": ("by data", "what the restored data prove; the RPO is judged by it alone"),
-}
-
-
-def loss_rows(record: RunRecord) -> list[tuple[str, str, str, str]]:
-    """The three numbers of the data loss, side by side: way, number, how it came about, what the way is."""
-    rows = []
-    for loss in record.losses:
-        way, meaning = LOSS_WAYS[loss.by]
-        number = (
-            seconds_or(loss.seconds)
-            if loss.seconds is None or not loss.upper_bound
-            else f"≤ {seconds_or(loss.seconds)}"
-        )
-        reach = f"; reaches to {show_instant(loss.reaches_to)}" if loss.reaches_to else ""
-        rows.append((way, number, f"{loss.sentence}{reach}", meaning))
-    return rows
+def no_point(record: RunRecord) -> str:
+    """Why the run had no recovery point, which misses each objective that is set; "" where it had one or did not look."""
+    found = next((each for each in record.verdicts if each.name == "recovery point"), None)
+    return found.sentence if found and found.outcome == "missed" else ""
 
 
 def slowest_phase(record: RunRecord) -> str:

@@ -179,7 +179,7 @@ def _throughput(record: RunRecord) -> str:
 def _details(record: RunRecord) -> list[Folded]:
     made = []
     if record.losses:
-        rows = [(way, number, how, meaning) for way, number, how, meaning in words.loss_rows(record)]
+        rows = [(way, number, how, meaning) for way, number, how, meaning in recovery_words.loss_rows(record)]
         caption = "Data loss, known in three ways. Only what the restored data prove counts against the RPO."
         columns = "Way, Data loss:number, How it came about, What it is"
         made.append(Folded(f"Data loss: known in {len(rows)} ways", (table(caption, columns, rows),)))

@@ -19,6 +19,7 @@ from drills.history.line import line_of, outcome_of
 from drills.history.trend import trend_of
 from drills.model.finding import Verdict
 from drills.model.record import Promise, PromiseOutcome, RunRecord
+from drills.model.timing import Objectives
 from drills.objectives.verdicts import PRECEDENCE
 from reports import allure_files, html, junit, markdown, outcomes, terminal, words
 from reports.trend_chart import legend
@@ -86,6 +87,32 @@ def test_no_usable_recovery_point_is_a_missed_objective() -> None:
     """Also without a verdict, by the sentence of drills/recovery/selection.py."""
     reason = "expected a usable recovery point of 'orders' in the RDS snapshots, there is none at all: see why"
     assert outcomes.kind_of(green_drill(), Promise("one", "", "One", "failed", reason=reason)) == "objective missed"
+
+
+def without_a_point(rpo: float | None) -> RunRecord:
+    """A run that found no recovery point, as it stands in its record: no objective has a verdict of its own."""
+    sentence = "expected a usable recovery point of the volume \"vol-1\" in vault 'v', there is none at all: see why"
+    verdict = Verdict("recovery point", "missed", sentence, exit_code=errors.OBJECTIVE_MISSED)
+    bare = dataclasses.replace(green_drill(), restorations=(), measurements=(), moments=(), losses=(), worst_case=None)
+    promised = Objectives(1800.0, rpo)
+    return dataclasses.replace(bare, promises=(), objectives=promised, verdicts=(verdict,), code=10, all_codes=(10,))
+
+
+@pytest.mark.parametrize(("rpo", "told"), [(3600.0, "missed"), (None, "not judged")])
+def test_without_a_recovery_point_each_objective_that_is_set_is_missed(
+    rpo: float | None, told: str, tmp_path: Path
+) -> None:
+    """As the exit code says; one that is not set is not judged, which is what it is called elsewhere."""
+    record, out = without_a_point(rpo), io.StringIO()
+    terminal.summary(record, tmp_path, Console(file=out, width=160))
+    views = words.objective_views(record)
+    page = report(record).page
+
+    assert [each.judgement for each in views] == ["missed", told]
+    assert dict(page.answers)["objectives met"].startswith("no: RTA not measured against RTO 30 m: missed")
+    assert all("there is none at all" in each.sentence for each in views if each.outcome == "missed")
+    assert f"RTA not measured: missed; RPA not measured: {told}" in markdown.render(record)
+    assert "not verified" not in out.getvalue()
 
 
 def left_open() -> RunRecord:
