@@ -169,3 +169,13 @@ def test_each_row_can_be_acted_on() -> None:
 def test_the_page_is_the_table() -> None:
     """docs/troubleshooting.md is what `python -m drills.aws.remedies` prints."""
     assert (CHECKOUT / "docs/troubleshooting.md").read_text(encoding="utf-8") == page(remedies())
+
+
+def test_a_key_that_a_job_cannot_use_is_explained_without_rds_where_that_is_not_asked() -> None:
+    """The message of a job is the same of a volume: what RDS needs is said of databases alone."""
+    told = advice(
+        "The specified AWS KMS key ARN does not exist, is not enabled or you do not have permissions to access it"
+    )
+
+    assert "RDS" not in told
+    assert "of anything else the role that AWS Backup restores with" in told
