@@ -60,7 +60,8 @@ def judge(facts: PreflightFacts) -> CheckResult:
             found=f"{each.at:%Y-%m-%d %H:%M} UTC, {'past' if past else f'in {left(each)}'}: {each.consequence}",
             remedy=each.remedy,
         )
-    told = f"{count_noun(judged.compared, 'date')} known, none near"
+    near = len(judged.findings)
+    told = f"{count_noun(judged.compared, 'date')} known, {near if near else 'none'} near"
     if judged.compared or judged.unread:
         return judged.result(told)
     return judged.result("", nothing="there is nothing that could end", requirement="optional")

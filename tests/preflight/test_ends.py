@@ -120,3 +120,13 @@ def test_a_point_whose_vault_was_not_read_is_not_said_to_be_kept() -> None:
     kept = replace(POINT, arn="kept", kind="manual", expires_at=None)
     found = ends.ends(replace(facts, points=(elsewhere, kept)))
     assert [(each.what, each.at) for each in found if each.rolling] == [("last recovery point", None)]
+
+
+def test_a_date_that_is_near_is_counted_in_the_sentence() -> None:
+    """A warning fails nothing, and "none near" stood above it."""
+    soon = replace(POINT, arn="soon", expires_at=NOON + timedelta(hours=23), data_time=NOON)
+    near, none = (result_of(replace(foreseen(), points=points), "dates") for points in ((POINT, soon), (POINT,)))
+
+    assert (near.outcome, [each.object for each in near.findings]) == ("met", ["newest recovery point"])
+    assert "known, 1 near; 1 to review" in near.sentence
+    assert none.sentence.endswith("known, none near")
