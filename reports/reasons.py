@@ -8,6 +8,7 @@ from drills.model.record import RunRecord
 from reports import outcomes, words
 
 LONGEST = 300  # characters of a sentence: a reason can hold what a server said at length
+_CUT = " … "
 
 
 def reasons(record: RunRecord) -> list[str]:
@@ -38,8 +39,13 @@ def _finding_text(finding: Finding) -> str:
 
 
 def _short(text: str) -> str:
+    """Return a sentence without its middle where it is too long: what it is about stands first, and what to type last."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"
+    if len(flat) <= LONGEST:
+        return flat
+    half = (LONGEST - len(_CUT)) // 2
+    first, last = flat[:half], flat[-half:]
+    return f"{first.rpartition(' ')[0] or first}{_CUT}{last.partition(' ')[2] or last}"
 
 
 def headline(record: RunRecord) -> str:

@@ -222,13 +222,17 @@ def _table(*heads: str) -> Table:
 
 
 def _promises(record: RunRecord, console: Console) -> Table:
-    made = _table("Outcome", "Promise", "Took")
+    """The promises that were tried, each with its reason; one that stands above already is not repeated."""
+    made, told = _table("Outcome", "Promise", "Took"), set[str]()
     for promise in record.promises:
         if promise.outcome == "skipped":
             continue
         name = Text(_fit(console, promise.name))
         if promise.reason:
-            name.append("\n" + _fit(console, outcomes.reason_of(record, promise)), "dim")
+            known = promise.reason in told
+            reason = f"{outcomes.kind_of(record, promise)}: as above" if known else outcomes.reason_of(record, promise)
+            name.append("\n" + _fit(console, reason), "dim")
+            told.add(promise.reason)
         took = words.seconds_or(promise.seconds) if promise.seconds else "-"
         made.add_row(Text(promise.outcome, _STYLES[promise.outcome]), name, took)
     return made

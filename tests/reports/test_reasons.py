@@ -65,6 +65,34 @@ def test_what_could_not_run_is_headed_by_its_reason() -> None:
     assert reasons.headline(broken) == "1 promise could not be tried: The rehearsal is found: no grant"
 
 
+def test_a_long_reason_keeps_what_to_type() -> None:
+    """Its middle is left out, at words, and no more of it than has to be; what has no words is cut all the same."""
+    start, remedy = (
+        'expected access to the vault "bunker"',
+        "ask the approvers, or raise targets.orders.vault_access.approval",
+    )
+    long = f"{start}, found: {'a word that a server said at length ' * 20}: {remedy}"
+    for text, begins, ends in ((long, start, remedy), ("x" * 999, "xxx", "xxx")):
+        stopped = dataclasses.replace(green_drill(), code=12, all_codes=(12,), failures=(Failure(text, 12),))
+        (said,) = reasons.reasons(stopped)
+        assert said.startswith(begins)
+        assert said.endswith(ends)
+        assert reasons.LONGEST - 20 <= len(said) <= reasons.LONGEST
+        assert " … " in said
+        assert said in reasons.headline(stopped)
+
+
+def test_a_reason_stands_once_among_the_promises(tmp_path: Path) -> None:
+    """Of six scenarios that one sentence has kept from being tried, the first has it, and the others name their kind."""
+    why = 'targets.orders: expected a vault that AWS Backup has, found none called so: vault = "vualt"'
+    promises = tuple(Promise(f"x{n}", "f", f"Promise {n}", "broken", reason=why) for n in range(6))
+    record = dataclasses.replace(green_drill(), code=12, all_codes=(12,), promises=promises)
+
+    table = ended(record, tmp_path).partition(" promises could not be tried")[0]
+    said = " ".join(table.split())
+    assert (said.count("could not run: targets.orders:"), said.count("could not run: as above")) == (1, 5)
+
+
 def test_a_run_that_ran_is_not_said_not_to_have_run() -> None:
     """Where a verdict was not reached, headline and exit code name it, and say no more than that."""
     rto = Verdict("rto", "not verified", "RTA was not measured: the copy was never usable", exit_code=10)
