@@ -129,6 +129,7 @@ def test_the_lineage_of_a_copy_is_not_verified_where_its_point_names_no_snapshot
     found = settings.judge_lineage("vol-1", "", {"SnapshotId": "snap-1"}, taken)
     assert (found.outcome, found.requirement) == (outcome, "required" if outcome == "missed" else "impossible")
     assert said in found.sentence
+    assert "snapshot" not in settings.contents().sentence  # which would say of what the copy was made
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from drills.recovery.resource.points import written
 
 LINEAGE, CONTENTS = "lineage", "contents"
 NOT_VERIFIED = (
-    "the contents of the volume are not verified: no block of it was read and no file system looked at. That it was restored from "
-    "the snapshot of the source says nothing about what the snapshot holds"
+    "the contents of the volume are not verified: no block of it was read and no file system looked at. That a restore "
+    "was completed says nothing about what it brought back"
 )
 NAMES_NONE = "the recovery point lies with AWS Backup alone, in an air-gapped vault, and names no snapshot that it could be held to"
 # by name: the member of the description
