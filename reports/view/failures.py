@@ -26,6 +26,22 @@ _CORRUPT = (
     "Check the source in the same way (drills verify). Where it is damaged as well, repair it there and back up anew; where it "
     "is not, do not rely on this backup."
 )
+_BY_HAND = "A restore does not bring it back: set it up by hand in a recovery, and let the runbook say so."
+_OTHERWISE = (
+    "Look at the source. Where it is as expected, the backup or its restore set it otherwise; where it was changed on purpose "
+    "since, back up anew."
+)
+# Of what is no database: it has no schema, no query and no `drills verify`.
+OF_OTHERS: Mapping[str, str] = MappingProxyType(
+    {
+        "lineage": "Do not rely on this recovery point before you know what wrote it into the vault: it is not of this source.",
+        "items": "Compare the source with the same manifest (drills table verify). What differs there as well has changed since: "
+        "take a manifest before each backup (drills table manifest). What differs in the copy alone is not in the backup: drill "
+        "an older point (drills run --sample oldest), and do not rely on this one.",
+        "objects": "Look at the objects on the source, and at their versions. What is as expected there is not so in the backup: "
+        "drill an older point (drills run --sample oldest), and do not rely on this one.",
+    }
+)
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
         "content": _LOST,
@@ -51,6 +67,13 @@ def advice(check: str) -> str:
     return ADVICE.get(check, _CORRUPT)
 
 
+def _advice_of_other(finding: Finding) -> str:
+    """What to do about a finding of what is no database; a warning about a setting is one that no restore brings back."""
+    if finding.check == "settings":
+        return _BY_HAND if finding.severity == "warning" else _OTHERWISE
+    return OF_OTHERS.get(finding.check, "")
+
+
 def finding_view(finding: Finding, *, todo: bool = True) -> FindingView:
     """A finding of a check, with what to do next."""
     return FindingView(
@@ -73,6 +96,8 @@ PLANTED = (
 def finding_views(record: RunRecord, found: Sequence[Finding]) -> list[FindingView]:
     """The findings one below the other; the same advice twice in a row is given once, and planted damage needs no repair."""
     views = [finding_view(each) for each in found]
+    if not record.is_of_database:
+        views = [replace(view, todo=_advice_of_other(each)) for view, each in zip(views, found, strict=True)]
     if planted := words.damage(record):
         views = [replace(each, todo=PLANTED.format(planted)) for each in views]
     pairs = zip([None, *views], views, strict=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from drills.model.finding import Finding, Verdict
+from drills.model.instance import BUCKET, FILE_SYSTEM, TABLE, VOLUME
 from drills.model.record import Failure, Promise, RunRecord, Setting
 from drills.screen import Screen
 from reports import allure_files, html, markdown, reasons, terminal, words
@@ -112,6 +114,26 @@ def test_planted_damage_is_not_to_be_repaired() -> None:
     assert "damaged on purpose (--damage row)" in told[0]
     assert set(told[1:]) == {"as above"}
     assert "damaged on purpose" not in str(failures.finding_views(record, found))
+
+
+@pytest.mark.parametrize("kind", [TABLE, VOLUME, FILE_SYSTEM, BUCKET])
+def test_what_is_no_database_gets_no_advice_of_one(kind: str) -> None:
+    """It has no schema and no query: a tag that no restore brings back is set up by hand, and no manifest of a database helps."""
+    record = failing_drill()
+    assert record.target is not None
+    other = dataclasses.replace(record, target=dataclasses.replace(record.target, kind=kind))
+    tag = Finding("settings", "warning", "tag.team", "files", "not there", "tag.team is not there")
+    found = [
+        tag,
+        *(Finding(name, "error", name, "a", "b", "differs") for name in ("settings", "lineage", "items", "objects")),
+    ]
+    told = [each.todo for each in failures.finding_views(other, found)]
+
+    assert "set it up by hand" in told[0]
+    assert all(told)
+    assert "as above" not in told
+    assert not re.search(r"\(drills (manifest|verify)\)|query", " ".join(told))
+    assert "drills manifest" in failures.finding_views(record, [tag])[0].todo
 
 
 def test_the_summary_has_the_query_that_an_advice_names() -> None:
