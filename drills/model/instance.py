@@ -77,6 +77,11 @@ class OtherKind:
         """The key of drill.toml that names one."""
         return self.source.replace(" ", "_")
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether no drill reads what such a copy holds, so that none passes whole."""
+        return "contents" in self.verdicts
+
 
 TABLE, VOLUME, FILE_SYSTEM, BUCKET = "dynamodb table", "ebs volume", "efs file system", "s3 bucket"
 OTHERS: Mapping[str, OtherKind] = MappingProxyType(

@@ -92,6 +92,33 @@ def test_without_any_drill_nothing_passes(chain: Path, gate: Gate) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "named", "told"),
+    [
+        (
+            "volume",
+            "vol-0123456789abcdef0",
+            "no drill of an EBS volume passes, since none reads its contents (docs/ebs.md)",
+        ),
+        (
+            "file_system",
+            "fs-0123456789abcdef0",
+            "no drill of an EFS file system passes, since none reads its contents (docs/efs.md)",
+        ),
+    ],
+)
+def test_no_drill_is_advised_of_what_no_drill_passes(chain: Path, gate: Gate, key: str, named: str, told: str) -> None:
+    """A volume and a file system end with 12 by design: another drill would change nothing, and the line says so."""
+    own = f'[targets.orders]\n{key} = "{named}"\nvault = "kept"\n'
+    role = '[targets.orders.restore]\nbackup_role_arn = "arn:aws:iam::123456789012:role/r"\n'
+    Path("drill.toml").write_text(TOML.replace("[targets.orders]\n", own) + role)
+    code, out = gate()
+
+    assert code == 12
+    assert f"found that none ever came: {told}" in out
+    assert "drills run" not in out
+
+
 def test_a_drill_that_is_too_old_does_not_pass(chain: Path, gate: Gate) -> None:
     """Its age is said."""
     kept(chain, "a", NOW - 36 * DAY, drill())

@@ -205,6 +205,9 @@ def _verify(folder: Path, key: str | None) -> str:
 
 
 def _again(config: Config, options: argparse.Namespace) -> str:
+    """Return the command that drills once more; of what no drill passes whole, that none does, and where that is told."""
+    if (kind := config.target.other) and kind.is_unread:
+        return f"no drill of {kind.in_words} passes, since none reads its contents ({kind.page}): ask for the others with --target"
     words = ["drills", "run", "--profile", config.profile_name, "--target", config.target_name]
     words += ["--config", options.config] if options.config else []
     words += ["--scenario", options.scenario] if options.scenario else []
