@@ -34,7 +34,8 @@ COPY_KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext")
 SUBNET_READS = ("rds:DescribeDBSubnetGroups",)  # where a subnet group is made
 CLUSTER_READS = ("rds:DescribeDBClusters", "rds:DescribeDBClusterParameterGroups")
 ENCRYPTED = "rds:StorageEncrypted"
-ANY_GROUP, ANY_VPC = "sg-00000000000000000", "vpc-00000000000000000"  # for what has no id yet
+NO_ID = "-00000000000000000"  # ends the id of what has none yet
+ANY_GROUP, ANY_VPC = f"sg{NO_ID}", f"vpc{NO_ID}"
 _NOBODY = "no policy allows it"
 _PUT = "aws iam put-role-policy"
 SECURITY_GROUP = "security group"  # among the named ones: drill.toml names its id
@@ -281,19 +282,20 @@ def _find(judged: Judgement, principal: str, why: str, denied: Sequence[Decision
     if why.startswith("not known"):
         judged.was_read(actions, NotVerified(why.removeprefix("not known: ")))
         return
-    resources = sorted({each.resource for each in denied})
-    on = (
-        ""
-        if resources == ["*"]
-        else f" on {resources[0]}" + (f" and {len(resources) - 1} more" if len(resources) > 1 else "")
-    )
     judged.find(
         "error",
         principal,
-        expected=f"to be allowed {actions}{on}",
+        expected=f"to be allowed {actions}{_on({each.resource for each in denied})}",
         found=f"prediction: {why}",
         remedy=f"{allow}, with {actions}" if why == _NOBODY else _remedy(why, principal, actions),
     )
+
+
+def _on(resources: set[str]) -> str:
+    """Return on what an action is denied, each by its name; what has no id before it is made is said to be that."""
+    named = sorted(each for each in resources if not each.endswith(NO_ID) and each != "*")
+    named += ["what the run makes"] if any(each.endswith(NO_ID) for each in resources) else []
+    return f" on {', '.join(named)}" if named else ""
 
 
 def _remedy(why: str, principal: str, actions: str) -> str:

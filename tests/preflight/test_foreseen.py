@@ -16,7 +16,7 @@ from drills.model.parity import NotVerified
 from drills.model.point import Choice
 from drills.preflight import judge
 from drills.preflight.facts import Decision, Key, PreflightFacts, Rights
-from drills.preflight.rights import RESTORE
+from drills.preflight.rights import ANY_GROUP, RESTORE
 from drills.recovery.vaults import WHY, Barred
 from tests.support.clock import NOON
 from tests.support.foreseen import ACCOUNT, DB, KEY, POINT, REGION, ROLE, foreseen, result_of
@@ -500,3 +500,12 @@ def test_a_vault_that_a_drill_refuses_is_foreseen_as_refused(bar: Barred) -> Non
     assert judge.exit_codes(results)[0] == 11
     assert [each.split(":")[0] for each in judge.reasons(results)] == ["vault"]
     assert result_of(facts, "recovery point").requirement == "optional"
+
+
+def test_a_right_that_is_lacking_is_said_with_each_thing_that_it_is_lacking_on() -> None:
+    """None is left out; what has no id before it is made is said to be that, in place of an id of zeros."""
+    to_come = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{ANY_GROUP}"
+    denied = tuple(Decision(RESTORE, each, "explicitDeny") for each in (to_come, DB, "*", f"{DB}-2"))
+    (finding,) = result_of(deciding(*denied)(foreseen()), "permissions").findings
+
+    assert finding.expected == f"to be allowed {RESTORE} on {DB}, {DB}-2, what the run makes"

@@ -213,14 +213,14 @@ NONE_ALLOWED = Rights(RESTORES, (Decision("ec2:CreateVolume", "*", "implicitDeny
             "restore role",
             {"role": trusting(Principal={"Service": "ec2.amazonaws.com"})},
             "lets backup.amazonaws.com assume it",
-            "none",
+            "one that does not",
             "update-assume-role-policy --role-name restore",
         ),
         (
             "restore role",
             {"role": trusting(Condition={"StringEquals": {"aws:SourceAccount": "999999999999"}})},
             "lets backup.amazonaws.com assume it",
-            "none",
+            "one that does not",
             "update-assume-role-policy",
         ),
         (

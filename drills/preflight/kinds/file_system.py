@@ -19,14 +19,14 @@ from drills.preflight.facts import Document, Quota, Room
 from drills.preflight.resource import judge as by_backup
 from drills.preflight.resource.kind import ResourceKind, Wanted
 from drills.preflight.resource.quotas import most_of
-from drills.preflight.rights import Simulated
+from drills.preflight.rights import NO_ID, Simulated
 from drills.preflight.sides import Sides
 from drills.recovery.file_system.restore import COPIES, metadata_of, told_here
 from drills.recovery.resource.points import points_of
 from drills.recovery.resource.vault import owner_of
 
 SERVICE, QUOTA = "elasticfilesystem", "L-848C634D"  # "File systems per account"
-ANY = "file-system/fs-00000000000000000"  # for what has no id yet
+ANY = f"file-system/fs{NO_ID}"
 
 
 def _points(sides: Sides) -> tuple[RecoveryPoint, ...]:

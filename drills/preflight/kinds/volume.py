@@ -22,13 +22,13 @@ from drills.preflight.facts import Document, Quota, Room, Zone
 from drills.preflight.resource import judge as by_backup
 from drills.preflight.resource.kind import ResourceKind, Wanted
 from drills.preflight.resource.quotas import most_of
-from drills.preflight.rights import Simulated
+from drills.preflight.rights import NO_ID, Simulated
 from drills.preflight.sides import Sides
 from drills.recovery.resource.vault import owner_of
 from drills.recovery.volume.points import points_of, restore_metadata
 from drills.recovery.volume.restore import COPIES
 
-ANY, ANY_SNAPSHOT = "volume/vol-00000000000000000", "snapshot/snap-00000000000000000"  # for what has no id yet
+ANY, ANY_SNAPSHOT = f"volume/vol{NO_ID}", f"snapshot/snap{NO_ID}"
 GIB_IN_TIB = 1024
 # "Storage for ... volumes, in TiB", by the type
 QUOTAS: Mapping[str, str] = MappingProxyType(

@@ -84,7 +84,7 @@ def _assumed(judged: Judgement, arn: str, trusts: bool | None) -> None:
             "error",
             arn,
             expected=f"a trust policy that lets {BACKUP} assume it",
-            found="none",
+            found="one that does not",
             remedy=f"aws iam update-assume-role-policy --role-name {arn.rsplit('/', 1)[-1]} --policy-document "
             f'with Principal {{"Service": "{BACKUP}"}} and Action sts:AssumeRole',
         )
