@@ -126,7 +126,7 @@ def test_a_role_that_cannot_be_assumed_ends_the_run(
     run = drilled(place, elsewhere, source, role)
 
     assert run.status not in (0, 10)
-    assert "sts:AssumeRole" in run.err + run.out
+    assert "sts:AssumeRole" in run.sentence
     assert "expected a role that may be assumed" in run.sentence
     assert "external_id in [targets.NAME.restore]" in run.sentence
     assert [each.kind for each in run.record.resources] == []

@@ -178,8 +178,8 @@ def test_its_restore_is_foreseen_with_rights_to_read_alone(
     told = json.loads(capsys.readouterr().out)
     assert [each for each in door.asked[before:] if each.decision != ALLOWED] == []
     assert {each["name"]: each["outcome"] for each in told["results"]} == {
-        **dict.fromkeys(("recovery point", "permissions", "encryption", "key", "quotas", "addresses", "groups"), "met"),
-        **dict.fromkeys(("engine version", "instance class", "dates"), "met"),
+        **dict.fromkeys(("recovery point", "vault", "permissions", "encryption", "key", "quotas"), "met"),
+        **dict.fromkeys(("addresses", "groups", "engine version", "instance class", "dates"), "met"),
         **dict.fromkeys(("storage", "capacity"), "not verified"),
     }
     assert told["request"]["operation"] == "RestoreDBClusterFromSnapshot"
