@@ -196,13 +196,14 @@ class TestTheStack:
     def test_a_notice_goes_to_the_topic_that_was_made_and_its_addresses_are_read_where_there_are_any(
         self, stack: Stack
     ) -> None:
-        """A role may publish to this stack's topic alone, and read a secret only where one is named."""
+        """A role may look at and publish to this stack's topic alone, and read a secret only where one is named."""
         iam = stack.sandbox.client("iam")
         attached = iam.list_attached_role_policies(RoleName="recovery-drills-drill")["AttachedPolicies"]
         (arn,) = [each["PolicyArn"] for each in attached if each["PolicyName"] == "recovery-drills-drill-notices"]
         version = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
         (tells,) = version["Document"]["Statement"]
-        assert (tells["Action"], tells["Resource"]) == (["sns:Publish"], stack.outputs["topic_arn"])
+        actions = ["sns:GetTopicAttributes", "sns:Publish"]  # the doctor looks at the topic
+        assert (tells["Action"], tells["Resource"]) == (actions, stack.outputs["topic_arn"])
         secret = VALUES["notices_secret_arn"]
         planned = stack.terraform.planned({**stack.variables, "notices_secret_arn": secret})
         changed = {name for name in planned if "notices" in name}
